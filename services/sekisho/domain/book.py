@@ -1,0 +1,245 @@
+"""The compiled rulebook: immutable, indexed for the rules, made by `sekisho.rulebook` from YAML.
+
+Everything here is looked up by exact id; what is not here is unknown, and unknown refuses. Days are Asia/Tokyo,
+`*_until` days are included, None is "no limit stated" as each field says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from sekisho.domain.vocabulary import ItemClass, ProductLine, ReasonKind, Regime, Severity
+
+
+class Text(NamedTuple):
+    """A text in both languages of the house."""
+
+    ja: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A data item of the catalogue; `product_line` is the business that a non-public item belongs to (WALL-15)."""
+
+    id: str
+    item_class: ItemClass
+    product_line: ProductLine | None
+    special_care: bool
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A purpose; `solicits` is the line of product that it proposes, None where it proposes nothing."""
+
+    id: str
+    business: str
+    solicits: ProductLine | None
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person registered to an organization; None scopes are not restricted (ACC-2)."""
+
+    id: str
+    organization: str
+    branch: str | None
+    active_from: date | None
+    active_until: date | None
+    businesses: frozenset[str] | None
+    systems: frozenset[str] | None
+    items: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A registered organization. `businesses` maps each business to the items it may ask for (ACC-1)."""
+
+    id: str
+    name: str
+    address: str | None
+    representative: str | None
+    country: str
+    regime: Regime | None
+    group: bool
+    businesses: Mapping[str, frozenset[str]]
+    systems: frozenset[str]
+    state_body: bool
+    academic: bool
+    prohibited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A holder id: an organization, and what the data was obtained for (the part after the slash), if named."""
+
+    id: str
+    organization: str
+    obtained_for: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Specified:
+    """Specified purposes of one (holder, item): always, by product provider, and whether provision is one."""
+
+    purposes: frozenset[str]
+    by_provider: Mapping[str, frozenset[str]]
+    provision: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entrustment:
+    """A registered entrustment (APPI 27(5)(i)); controller and trustee are organizations."""
+
+    id: str
+    controller: str
+    trustee: str
+    sub_trustees: frozenset[str]
+    items: frozenset[str]
+    purposes: frozenset[str]
+    valid_from: date
+    valid_until: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """A registered succession (APPI 27(5)(ii)); purposes None: those the predecessor had specified."""
+
+    id: str
+    predecessor: str
+    successor: str
+    effective_on: date
+    items: frozenset[str] | None
+    purposes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class JointUse:
+    """A joint-use notice (APPI 27(5)(iii)); it opens nothing unless `complete` (all five particulars)."""
+
+    id: str
+    published_on: date
+    items: frozenset[str]
+    users: frozenset[str]
+    purposes: frozenset[str]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAgreement:
+    """Continuous or repeated provision to one recipient (ER 20; records.md, Methods)."""
+
+    id: str
+    provider: str
+    recipient: str
+    items: frozenset[str]
+    purpose: str
+    first_provision: date
+    last_provision: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAgreement:
+    """An agreement or notice whose rules do not stand yet (opt-out, equivalent system): known, opening nothing."""
+
+    id: str
+    kind: str
+
+
+Agreement = Entrustment | Succession | JointUse | BatchAgreement | OtherAgreement
+
+
+@dataclass(frozen=True, slots=True)
+class Moratorium:
+    """A stop of activities, or of systems for item classes; None matches everything (ACC-3)."""
+
+    id: str
+    organizations: frozenset[str] | None
+    activities: frozenset[str] | None
+    systems: frozenset[str] | None
+    item_classes: frozenset[str] | None
+    purposes: frozenset[str] | None
+    start: date
+    end: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPurpose:
+    """A purpose achieved for a holder id's items (PURP-7); items None: all."""
+
+    id: str
+    holder: str
+    items: frozenset[str] | None
+    purposes: frozenset[str]
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a (code, rule) says to one requester: the citation and severity depend on who is bound."""
+
+    code: str
+    kind: ReasonKind
+    rule: str
+    severity: Severity
+    citation: str
+    message: Text
+    remedy: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What must still be done although the request is allowed."""
+
+    code: str
+    rule: str
+    message: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All that the rules know beside the request, the person's events and the time."""
+
+    version: str
+    digest: str
+    items: Mapping[str, Item]
+    purposes: Mapping[str, Purpose]
+    organizations: Mapping[str, Organization]
+    operators: Mapping[str, Operator]
+    automatic_systems: frozenset[str]
+    systems: frozenset[str]
+    businesses: frozenset[str]
+    holders: Mapping[str, Holder]
+    specified: Mapping[tuple[str, str], Specified]
+    agreements: Mapping[str, Agreement]
+    entrustments: Mapping[tuple[str, str], tuple[Entrustment, ...]]
+    """By (controller, trustee or registered sub-trustee)."""
+    successions: Mapping[tuple[str, str], tuple[Succession, ...]]
+    """By (predecessor, successor)."""
+    joint_uses: Mapping[str, tuple[JointUse, ...]]
+    """By user organization; each also among the notice's users is the holder's."""
+    moratoria: tuple[Moratorium, ...]
+    ended: Mapping[str, tuple[EndedPurpose, ...]]
+    """By holder id."""
+    solicitation_terms: tuple[str, ...]
+    """NFKC-normalized, casefolded."""
+    ambiguous_terms: tuple[str, ...]
+    guardian_under: int
+    """Years of age below which the guardian consents (PROV-3)."""
+    guardian_capacities: frozenset[str]
+    switched_off: frozenset[tuple[str, str]]
+    """(rule, organization): policy rules switched off; a duty cannot be."""
+    reasons: Mapping[tuple[str, str], Mapping[str | None, Reason]]
+    """(code, rule) → organization id (None: any other) → what it says there."""
+    obligations: Mapping[tuple[str, str], Obligation]
+
+    def reason(self, code: str, rule: str, organization: str | None) -> Reason:
+        """The reason as it stands for a requester's organization. Raises KeyError for a pair no rule declares."""
+        by_organization = self.reasons[code, rule]
+        found = by_organization.get(organization)
+        return found if found is not None else by_organization[None]

@@ -1,0 +1,77 @@
+"""The settings of a local Kafka node: what Kafka 4.3 needs to be one small, honest, single-purpose broker (runtime.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sekisho.local.ports import LOOPBACK
+
+# Kafka's own defaults are for a cluster of three or more: with one node, every internal topic would wait for replicas for ever.
+_SINGLE_NODE = {
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "default.replication.factor": "1",
+    "min.insync.replicas": "1",
+}
+
+# A small machine, one user, and no guesses: a topic that is not there is an error, not a new topic with default settings.
+_SMALL = {
+    "auto.create.topics.enable": "false",
+    "group.initial.rebalance.delay.ms": "0",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "background.threads": "2",
+    "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One combined broker and controller: its id and its two loopback ports."""
+
+    node_id: int
+    broker_port: int
+    controller_port: int
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port for clients."""
+        return f"{LOOPBACK}:{self.broker_port}"
+
+    @property
+    def voter(self) -> str:
+        """How the controllers name each other: id@host:port."""
+        return f"{self.node_id}@{LOOPBACK}:{self.controller_port}"
+
+
+def server_properties(node: Node, quorum: tuple[Node, ...], logs: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """The properties of one node of the quorum, its data in `logs`; `extra` wins over everything else.
+
+    A static quorum: the voters' ports stand only here, not in the data, so a node may come back on other ports.
+    """
+    return {
+        "process.roles": "broker,controller",
+        "node.id": str(node.node_id),
+        "controller.quorum.voters": ",".join(voter.voter for voter in quorum),
+        "listeners": f"PLAINTEXT://{node.bootstrap},CONTROLLER://{LOOPBACK}:{node.controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{node.bootstrap}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": str(logs),
+        **_SINGLE_NODE,
+        **_SMALL,
+        **extra,
+    }
+
+
+def render(properties: Mapping[str, str]) -> str:
+    """The properties as a Java properties file (its escapes for backslashes included)."""
+    return "".join(f"{key}={value}\n".replace("\\", "\\\\") for key, value in properties.items())

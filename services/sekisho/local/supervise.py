@@ -1,0 +1,56 @@
+"""Runs one command that must not outlive the process that asked for it. Standard library only; run as a script.
+
+`python supervise.py LIFELINE STATUS FOLDER COMMAND…`: LIFELINE is the reading end of a pipe whose writing end only the asking
+process holds; STATUS is a writing end on which the command's pid is told; FOLDER is removed at the end unless it is "-".
+
+Why a process of its own: PR_SET_PDEATHSIG in the asking process fires when the *thread* that started the child ends
+(prctl(2)), which `asyncio.to_thread` does at any time. A pipe closes when the last holder is gone, however it died. The
+command itself may well have PR_SET_PDEATHSIG with this single-threaded process as its parent: it dies with it at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+_PR_SET_PDEATHSIG = 1
+
+
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _kill_when_the_line_closes(lifeline: int, child: subprocess.Popen[bytes]) -> None:
+    # nothing is ever written on the line, so readable means closed
+    select.select([lifeline], [], [])
+    if child.poll() is None:
+        child.kill()
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command until it ends or the line closes; return its exit code (128 + signal if one ended it)."""
+    lifeline, status, folder, *command = arguments
+    # started in this, the main thread, which lives as long as the process
+    child = subprocess.Popen(command, preexec_fn=_die_with_parent)
+    os.write(int(status), f"{child.pid}\n".encode())
+    os.close(int(status))
+    watch = threading.Thread(target=_kill_when_the_line_closes, args=(int(lifeline), child), daemon=True)
+    watch.start()
+    code = child.wait()
+    if folder != "-":
+        shutil.rmtree(folder, ignore_errors=True)
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
