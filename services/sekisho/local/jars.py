@@ -99,7 +99,9 @@ def jgo_download(answer_seconds: int) -> Download:
         try:
             from jgo.maven import MavenContext, PythonResolver
         except ImportError as error:
-            raise KafkaUnavailableError("the package `jgo` is not installed (`pip install 'sekisho[local]'`).") from error
+            raise KafkaUnavailableError(
+                "the package `jgo` is not installed (`pip install 'sekisho[local]'`)."
+            ) from error
         context = MavenContext(resolver=PythonResolver(), repo_cache=into, timeout=answer_seconds)
         group, name, version = jar.coordinate.split(":")
         return Path(context.project(group, name).at_version(version).artifact().resolve())
@@ -118,7 +120,9 @@ def _held(lock_file: Path, seconds: float) -> Iterator[None]:
                 break
             except BlockingIOError as error:
                 if time.monotonic() > give_up:
-                    raise KafkaUnavailableError(f"another process has been fetching it for {seconds:g} s.") from error
+                    raise KafkaUnavailableError(
+                        f"another process has been fetching it for {seconds:g} s."
+                    ) from error
                 time.sleep(0.1)
         yield
 
@@ -131,7 +135,9 @@ def _fetch_jar(jar: Jar, folder: Path, download: Download) -> None:
             try:
                 path = download(jar, Path(staging))
             except (OSError, RuntimeError) as error:
-                raise KafkaUnavailableError(f"{jar.filename} could not be fetched ({type(error).__name__}: {error}).") from error
+                raise KafkaUnavailableError(
+                    f"{jar.filename} could not be fetched ({type(error).__name__}: {error})."
+                ) from error
             found = sum_of(path)
             if found == jar.sha256:
                 os.replace(path, folder / jar.filename)

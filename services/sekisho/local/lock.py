@@ -21,7 +21,9 @@ class KafkaLockError(Exception):
     """The lock of the Kafka jars cannot be read; the installed package is damaged or the lock was edited by hand."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{LOCK_NAME} is not usable: {what}. Reinstall sekisho, or write the lock anew with `make relock-kafka`.")
+        super().__init__(
+            f"{LOCK_NAME} is not usable: {what}. Reinstall sekisho, or write the lock anew with `make relock-kafka`."
+        )
 
 
 @dataclass(frozen=True)

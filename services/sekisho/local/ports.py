@@ -17,7 +17,9 @@ class NoFreePortError(Exception):
     """No free port was found on the loopback interface: something on this machine holds very many of them."""
 
     def __init__(self) -> None:
-        super().__init__(f"no free port between {_PORTS.start} and {_PORTS.stop} after {_TRIES} tries; stop other servers")
+        super().__init__(
+            f"no free port between {_PORTS.start} and {_PORTS.stop} after {_TRIES} tries; stop other servers"
+        )
 
 
 def is_free(port: int) -> bool:

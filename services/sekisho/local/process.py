@@ -51,8 +51,8 @@ def tail(path: Path, lines: int) -> str:
 class ChildProcess:
     """One command with its standard output and error in `log_path` (appended).
 
-    `environment` is the command's whole environment (None: this process's own). `remove` is a folder that is deleted once the
-    command has ended, even if this process has died before it. `detached`: the command outlives this process.
+    `environment` is the command's whole environment (None: this process's own). `remove` is a temporary folder of this
+    process's that is deleted for it if it dies before it could. `detached`: the command outlives this process.
     """
 
     def __init__(
@@ -100,7 +100,9 @@ class ChildProcess:
                 raise ProcessError(self.name, f"could not be started ({error})", self.log_path) from error
         return self
 
-    def _spawn(self, command: Sequence[str], log: int, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, command: Sequence[str], log: int, pass_fds: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  (an argument list of our own, no shell)
             command,
             stdin=subprocess.DEVNULL,
@@ -115,7 +117,15 @@ class ChildProcess:
     def _start_supervised(self, log: int) -> int:
         line_read, line_write = os.pipe()
         status_read, status_write = os.pipe()
-        wrapper = [sys.executable, "-I", "-S", str(_SUPERVISE), str(line_read), str(status_write), str(self._remove or "-")]
+        wrapper = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(_SUPERVISE),
+            str(line_read),
+            str(status_write),
+            str(self._remove or "-"),
+        ]
         try:
             self._running = self._spawn([*wrapper, *self.command], log, (line_read, status_write))
         except OSError:

@@ -28,6 +28,9 @@ _SMALL = {
     "num.network.threads": "2",
     "num.io.threads": "4",
     "background.threads": "2",
+    # after SIGKILL the controller holds the name of the dead broker until its session ends: 9 s by default, too long to wait for
+    "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
 }
 
@@ -51,7 +54,9 @@ class Node:
         return f"{self.node_id}@{LOOPBACK}:{self.controller_port}"
 
 
-def server_properties(node: Node, quorum: tuple[Node, ...], logs: Path, extra: Mapping[str, str]) -> dict[str, str]:
+def server_properties(
+    node: Node, quorum: tuple[Node, ...], logs: Path, extra: Mapping[str, str]
+) -> dict[str, str]:
     """The properties of one node of the quorum, its data in `logs`; `extra` wins over everything else.
 
     A static quorum: the voters' ports stand only here, not in the data, so a node may come back on other ports.

@@ -32,7 +32,10 @@ def _entry(artifact: Any) -> dict[str, object]:
 def resolve(repository: Path) -> dict[str, object]:
     """The lock's content, resolved and downloaded into the empty folder `repository`."""
     context = MavenContext(resolver=PythonResolver(), repo_cache=repository)
-    asked = [context.create_dependency(replace(Coordinate.parse(coordinate), scope="compile")) for coordinate in COORDINATES]
+    asked = [
+        context.create_dependency(replace(Coordinate.parse(coordinate), scope="compile"))
+        for coordinate in COORDINATES
+    ]
     inputs, transitive = context.resolver.resolve(asked)
     wanted = [*inputs, *(found for found in transitive if found.scope in ("compile", "runtime"))]
     jars = [_entry(found.artifact) for found in wanted]

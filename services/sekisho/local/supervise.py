@@ -1,7 +1,7 @@
 """Runs one command that must not outlive the process that asked for it. Standard library only; run as a script.
 
 `python supervise.py LIFELINE STATUS FOLDER COMMAND…`: LIFELINE is the reading end of a pipe whose writing end only the asking
-process holds; STATUS is a writing end on which the command's pid is told; FOLDER is removed at the end unless it is "-".
+process holds; STATUS is a writing end on which the command's pid is told; FOLDER (unless "-") is removed if the asking process is gone and cannot do it any more.
 
 Why a process of its own: PR_SET_PDEATHSIG in the asking process fires when the *thread* that started the child ends
 (prctl(2)), which `asyncio.to_thread` does at any time. A pipe closes when the last holder is gone, however it died. The
@@ -30,10 +30,14 @@ def _die_with_parent() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _is_closed(lifeline: int, seconds: float | None) -> bool:
+    """Wait for the line to close. Nothing is ever written on it, so readable means closed."""
+    readable, _, _ = select.select([lifeline], [], [], seconds)
+    return bool(readable)
+
+
 def _kill_when_the_line_closes(lifeline: int, child: subprocess.Popen[bytes]) -> None:
-    # nothing is ever written on the line, so readable means closed
-    select.select([lifeline], [], [])
-    if child.poll() is None:
+    if _is_closed(lifeline, None):
         child.kill()
 
 
@@ -47,7 +51,7 @@ def main(arguments: list[str]) -> int:
     watch = threading.Thread(target=_kill_when_the_line_closes, args=(int(lifeline), child), daemon=True)
     watch.start()
     code = child.wait()
-    if folder != "-":
+    if folder != "-" and _is_closed(int(lifeline), 0):
         shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
 

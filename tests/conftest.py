@@ -1,0 +1,63 @@
+"""What the tests share: one real Kafka broker for all that ask for one, and a prefix of its own for each test's topics."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sekisho.local.broker import BrokerLimits, LocalKafka
+from sekisho.local.jars import FetchLimits, ensure_jars
+from sekisho.local.lock import read_lock
+from sekisho.local.process import ProcessLimits
+
+FETCH_LIMITS = FetchLimits(answer_seconds=30, lock_seconds=300)
+BROKER_LIMITS = BrokerLimits(ProcessLimits(start_seconds=90, stop_seconds=15), heap="512m", port_attempts=5)
+
+MakeBroker = Callable[..., LocalKafka]
+
+
+@pytest.fixture(scope="session")
+def kafka_jars() -> tuple[Path, ...]:
+    """The jars of the locked Kafka, from this user's cache; fetched if they are not there."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sekisho"
+    return ensure_jars(read_lock(), cache, FETCH_LIMITS)
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """host:port of the one broker that all tests share (SEKISHO_TEST_KAFKA_BOOTSTRAP, or one started now).
+
+    No test may break it: those that kill or freeze a broker make their own (`make_broker`).
+    """
+    given = os.environ.get("SEKISHO_TEST_KAFKA_BOOTSTRAP")
+    if given:
+        yield given
+        return
+    # asked for here and not as an argument: with a broker given, nothing is fetched
+    jars: tuple[Path, ...] = request.getfixturevalue("kafka_jars")
+    with LocalKafka(jars, BROKER_LIMITS) as kafka:
+        yield kafka.bootstrap
+
+
+@pytest.fixture
+def make_broker(kafka_jars: tuple[Path, ...]) -> Iterator[MakeBroker]:
+    """Makes brokers of the test's own (`make_broker(properties={...}, data_dir=...)`, not started); all end with the test."""
+    with ExitStack() as ending:
+
+        def make(**options: object) -> LocalKafka:
+            kafka = LocalKafka(kafka_jars, BROKER_LIMITS, **options)  # type: ignore[arg-type]
+            ending.callback(kafka.stop)
+            return kafka
+
+        yield make
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for this test's topics, groups and transactional ids that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}-"
