@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -85,7 +86,9 @@ def _cluster_id(folder: Path) -> str:
 
 def answers(bootstrap: str, seconds: float) -> bool:
     """Whether a broker answers there with itself among its live brokers (a fenced one lists none)."""
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "error_cb": lambda _: None})
+    # the client would print on standard error that nobody listens: that is what is being asked
+    quiet: dict[str, Any] = {"log_level": 0, "error_cb": lambda _: None}
+    client = AdminClient({"bootstrap.servers": bootstrap, **quiet})
     try:
         return len(client.list_topics(timeout=seconds).brokers) > 0
     except KafkaException:

@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     """Run the command until it ends or the line closes; return its exit code (128 + signal if one ended it)."""
     lifeline, status, folder, *command = arguments
     # started in this, the main thread, which lives as long as the process
-    child = subprocess.Popen(command, preexec_fn=_die_with_parent)
+    child = subprocess.Popen(command, preexec_fn=_die_with_parent)  # noqa: S603  (the asker's own command, no shell)
     os.write(int(status), f"{child.pid}\n".encode())
     os.close(int(status))
     watch = threading.Thread(target=_kill_when_the_line_closes, args=(int(lifeline), child), daemon=True)
