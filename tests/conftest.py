@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sekisho.local.broker import BrokerLimits, LocalKafka
-from sekisho.local.jars import FetchLimits, ensure_jars
+from sekisho.local.jars import FetchLimits, default_cache_dir, ensure_jars
 from sekisho.local.lock import read_lock
 from sekisho.local.process import ProcessLimits
 
@@ -24,8 +24,7 @@ MakeBroker = Callable[..., LocalKafka]
 @pytest.fixture(scope="session")
 def kafka_jars() -> tuple[Path, ...]:
     """The jars of the locked Kafka, from this user's cache; fetched if they are not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sekisho"
-    return ensure_jars(read_lock(), cache, FETCH_LIMITS)
+    return ensure_jars(read_lock(), default_cache_dir(os.environ, Path.home()), FETCH_LIMITS)
 
 
 @pytest.fixture(scope="session")

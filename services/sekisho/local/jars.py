@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,15 @@ class FetchLimits:
 
     answer_seconds: int
     lock_seconds: float
+
+
+def default_cache_dir(environment: Mapping[str, str], home: Path) -> Path:
+    """This user's cache folder, where no setting names another: $XDG_CACHE_HOME/sekisho or ~/.cache/sekisho.
+
+    Relative paths in XDG_CACHE_HOME are ignored, as the XDG Base Directory Specification says.
+    """
+    given = Path(environment.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else home / ".cache") / "sekisho"
 
 
 def cache_folder(cache_dir: Path, lock: KafkaLock) -> Path:

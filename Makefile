@@ -1,0 +1,79 @@
+# Everything a newcomer or a maintainer runs. Needs Python 3.11 or newer, make and git; nothing else (no Java, no Docker).
+# `make` alone lists the targets. Each target sets up what it needs first; where that is done, nothing happens.
+
+BIN := .venv/bin
+CODE := services tests deploy/setup
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup fetch demo test lint bench clean \
+	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-yaml lint-compose \
+	format schemas lock relock-kafka wheel
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv from the hashed lock (done by the others as needed)
+	@python=$$(deploy/setup/find-python.sh) && "$$python" deploy/setup/install.py
+
+fetch: setup ## fetch Kafka into the cache now, so that later starts need no network
+	@$(BIN)/python -m sekisho.local.fetch
+
+demo: setup ## a post office's day through a real Kafka on this machine
+	@$(BIN)/sekisho demo
+
+test: lint ## the linters and the whole test suite, against a real Kafka
+	$(BIN)/python -m pytest
+
+test-unit: setup ## only the tests that need no Kafka and no network
+	$(BIN)/python -m pytest -m "not broker and not own_broker"
+
+test-broker: setup ## only the tests against a real Kafka
+	$(BIN)/python -m pytest -m "broker or own_broker"
+
+lint: lint-ruff lint-format lint-types lint-imports lint-schemas lint-yaml lint-compose ## all linters
+
+lint-ruff: setup
+	$(BIN)/ruff check $(CODE)
+
+lint-format: setup
+	$(BIN)/ruff format --check $(CODE)
+
+lint-types: setup
+	$(BIN)/mypy $(CODE)
+
+lint-imports: setup
+	$(BIN)/lint-imports
+
+lint-schemas: setup
+	$(BIN)/python -m sekisho.contracts.generate --check schemas
+
+lint-yaml: setup
+	$(BIN)/yamllint --strict deploy docker-compose.yml
+
+lint-compose: setup
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: setup ## how long one decision takes
+	$(BIN)/python -m tests.bench
+
+format: setup ## format the code
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+schemas: setup ## write the JSON Schemas and the AsyncAPI document anew
+	$(BIN)/python -m sekisho.contracts.generate schemas
+
+wheel: setup ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation
+
+lock: setup ## lock the Python packages anew (network)
+	$(BIN)/uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --all-extras --group dev \
+		pyproject.toml -o requirements.lock
+
+relock-kafka: setup ## lock Kafka's jars anew (network)
+	$(BIN)/python -m sekisho.local.relock
+
+clean: ## remove .venv and everything that was built (Kafka stays in the cache)
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
