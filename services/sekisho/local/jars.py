@@ -6,16 +6,14 @@ each jar is downloaded into a folder of its own, its sum is checked there, and o
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sekisho.local.exclusive import HeldElsewhereError, exclusive
 from sekisho.local.lock import Jar, KafkaLock
 
 DOWNLOADS_PER_JAR = 2
@@ -118,24 +116,6 @@ def jgo_download(answer_seconds: int) -> Download:
     return download
 
 
-@contextmanager
-def _held(lock_file: Path, seconds: float) -> Iterator[None]:
-    """Hold the cache against other processes that fetch. Raises KafkaUnavailableError after the wait."""
-    give_up = time.monotonic() + seconds
-    with lock_file.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > give_up:
-                    raise KafkaUnavailableError(
-                        f"another process has been fetching it for {seconds:g} s."
-                    ) from error
-                time.sleep(0.1)
-        yield
-
-
 def _fetch_jar(jar: Jar, folder: Path, download: Download) -> None:
     """Download one jar, check it, move it to its place in one step. Raises KafkaUnavailableError."""
     found = ""
@@ -182,8 +162,12 @@ def ensure_jars(
     if missing_jars(lock, cache_dir):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _held(folder / ".lock", limits.lock_seconds):
+            with exclusive(folder / ".lock", limits.lock_seconds):
                 _fetch_missing(lock, cache_dir, download or jgo_download(limits.answer_seconds), on_progress)
+        except HeldElsewhereError as error:
+            raise KafkaUnavailableError(
+                f"another process is fetching it and does not get done ({error})."
+            ) from error
         except OSError as error:
             raise KafkaUnavailableError(f"the cache {folder} cannot be written ({error}).") from error
     return tuple(folder / jar.filename for jar in lock.jars)

@@ -1,7 +1,7 @@
 """A server process on this machine, started, watched and ended by its own pid: a broker, a gate.
 
-A `ChildProcess` dies with the process that started it, also when that is killed with SIGKILL (supervise.py), unless it was
-started `detached`, to live on (stack.py). All calls block; from async code use `asyncio.to_thread`.
+A `ChildProcess` dies with the process that started it, also when that is killed with SIGKILL (supervise.py), unless it is
+adopted, to live on (stack.py). All calls block; from async code use `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,22 +37,26 @@ class ProcessLimits:
     stop_seconds: float
 
 
-def tail(path: Path, lines: int) -> str:
-    """The last lines of a log file, "" where there is none (yet)."""
+def tail(path: Path, lines: int, since: int = 0) -> str:
+    """The last lines of a log file after the first `since` bytes, "" where there is none (yet)."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            file.seek(max(since, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
 
 
+Adopt = Callable[["ChildProcess"], None]
+
+
 class ChildProcess:
     """One command with its standard output and error in `log_path` (appended).
 
     `environment` is the command's whole environment (None: this process's own). `remove` is a temporary folder of this
-    process's that is deleted for it if it dies before it could. `detached`: the command outlives this process.
+    process's that is deleted for it if it dies before it could. With `adopt` the command outlives this process, and
+    `adopt` is told of it as soon as it has a pid: nothing lives on that nobody knows of.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class ChildProcess:
         *,
         environment: Mapping[str, str] | None = None,
         remove: Path | None = None,
-        detached: bool = False,
+        adopt: Adopt | None = None,
     ) -> None:
         self.name = name
         self.command = tuple(command)
@@ -72,10 +76,11 @@ class ChildProcess:
         self.limits = limits
         self._environment = None if environment is None else dict(environment)
         self._remove = remove
-        self._detached = detached
+        self._adopt = adopt
         self._running: subprocess.Popen[bytes] | None = None
         self._lifeline: int | None = None
         self._pid: int | None = None
+        self._log_start = 0
 
     @property
     def pid(self) -> int:
@@ -84,21 +89,34 @@ class ChildProcess:
             raise ProcessError(self.name, "was not started", self.log_path)
         return self._pid
 
+    def said(self, lines: int) -> str:
+        """The last lines that it wrote since its latest start."""
+        return tail(self.log_path, lines, self._log_start)
+
     def start(self) -> ChildProcess:
         """Start the command and learn its pid; it need not be ready yet. Raises ProcessError."""
         if self.is_running():
             raise ProcessError(self.name, "runs already", self.log_path)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             try:
-                if self._detached:
-                    self._running = self._spawn(self.command, log.fileno())
-                    self._pid = self._running.pid
-                else:
-                    self._pid = self._start_supervised(log.fileno())
+                self._start(log.fileno())
             except OSError as error:
                 raise ProcessError(self.name, f"could not be started ({error})", self.log_path) from error
         return self
+
+    def _start(self, log: int) -> None:
+        if self._adopt is None:
+            self._pid = self._start_supervised(log)
+        else:
+            self._running = self._spawn(self.command, log)
+            self._pid = self._running.pid
+            try:
+                self._adopt(self)
+            except BaseException:
+                self.kill()
+                raise
 
     def _spawn(
         self, command: Sequence[str], log: int, pass_fds: Sequence[int] = ()
