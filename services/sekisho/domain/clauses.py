@@ -1,0 +1,264 @@
+"""The clauses of a consent: which of them fail for a purpose and an item, and which consent is the nearest.
+
+WALL-6 to WALL-12 are the clauses of a cross-sell consent, PROV-1 to PROV-3 those of the others; each clause cites the
+WALL or PROV rule that defines it, whatever the consent's kind (rulebook.md, Consents and Order).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from sekisho.domain.calendar import age_reached_on, tokyo_day
+from sekisho.domain.case import Asked, Case
+from sekisho.domain.events import ConsentGranted, ConsentRecipient
+from sekisho.domain.verdict import Cite
+from sekisho.domain.vocabulary import WRITTEN_METHODS
+
+TERMS_NOT_SHOWN: Final = Cite("consent.terms_not_shown", "WALL-6")
+METHOD_INSUFFICIENT: Final = Cite("consent.method_insufficient", "WALL-7")
+NOT_WRITTEN: Final = Cite("consent.not_written", "WALL-7")
+SCOPE_ITEMS: Final = Cite("consent.scope_items", "WALL-8")
+SCOPE_PURPOSE: Final = Cite("consent.scope_purpose", "WALL-8")
+SCOPE_MODE: Final = Cite("consent.scope_mode", "WALL-8")
+EXPIRED: Final = Cite("consent.expired", "WALL-8")
+NOT_YET_VALID: Final = Cite("consent.not_yet_valid", "WALL-8")
+UNDATED: Final = Cite("consent.undated", "WALL-9")
+WITHDRAWN: Final = Cite("consent.withdrawn", "WALL-10")
+ELECTRONIC_NOT_ACCEPTED: Final = Cite("consent.electronic_not_accepted", "WALL-12")
+NOT_SHOWN_IN_WRITING: Final = Cite("consent.method_insufficient", "PROV-1")
+SCOPE_RECIPIENT: Final = Cite("consent.scope_recipient", "PROV-1")
+RECIPIENTS_PURPOSE: Final = Cite("consent.scope_purpose", "PROV-1")
+NOT_IN_WRITING: Final = Cite("consent.not_written", "PROV-2")
+BUNDLED: Final = Cite("consent.bundled", "PROV-2")
+COERCED: Final = Cite("consent.coerced", "PROV-2")
+GUARDIAN_REQUIRED: Final = Cite("consent.guardian_required", "PROV-3")
+REFUSED: Final = Cite("consent.refused", "PROV-9")
+
+REASONS: Final = (
+    TERMS_NOT_SHOWN, METHOD_INSUFFICIENT, NOT_WRITTEN, SCOPE_ITEMS, SCOPE_PURPOSE, SCOPE_MODE, EXPIRED, NOT_YET_VALID,
+    UNDATED, WITHDRAWN, ELECTRONIC_NOT_ACCEPTED, NOT_SHOWN_IN_WRITING, SCOPE_RECIPIENT, RECIPIENTS_PURPOSE,
+    NOT_IN_WRITING, BUNDLED, COERCED, GUARDIAN_REQUIRED, REFUSED,
+)  # fmt: skip
+
+WRITTEN_STAGE: Final = frozenset({"application", "conclusion"})
+"""Activities for which a cross-sell consent must be a written one (SG II-4-2-6-2(1))."""
+_IN_WRITING: Final = WRITTEN_METHODS | {"electronic"}
+"""書面（電磁的記録を含む。以下同じ。）: SV 2(17)."""
+_WRITING_RULED: Final = frozenset({"purpose", "provision", "foreign_provision", "referable"})
+"""Kinds of consent that PROV-2 governs."""
+_EXPLAINED_BY_CHANNEL: Final = {
+    "face_to_face": (frozenset({"written"}), None),
+    "mail": (frozenset({"written"}), frozenset({"mail_reply"})),
+    "phone": (frozenset({"oral", "written"}), None),
+    "internet": (frozenset({"electronic"}), frozenset({"electronic"})),
+}
+"""By the channel of consent: how it must have been explained, and given (None: any recorded way)."""
+
+
+def explained_before(grant: ConsentGranted) -> bool:
+    """Whether it was explained at or before it was given; an undated consent is judged by WALL-9 alone."""
+    if grant.explained_at is None:
+        return False
+    return grant.given_at is None or grant.explained_at <= grant.given_at
+
+
+def _channel_passes(grant: ConsentGranted) -> bool:
+    """WALL-7 by channel (SG II-4-2-6-2(1) ①-④); explained and given in writing passes whatever the channel."""
+    if grant.recorded_at is None or not explained_before(grant):
+        return False
+    if grant.explained_method == "written" and grant.method in WRITTEN_METHODS:
+        return True
+    channel = _EXPLAINED_BY_CHANNEL.get(grant.mode or "none")
+    if channel is None or grant.method is None:
+        return False
+    explained, given = channel
+    return grant.explained_method in explained and (given is None or grant.method in given)
+
+
+def electronic_accepted(case: Case, grant: ConsentGranted) -> bool:
+    """WALL-12: accepted before, and not refused between, or confirmed on paper since (IBR 53-6(2)-(4))."""
+    if case.state.confirmed_in_writing(grant.consent_id, case.at, WRITTEN_METHODS):
+        return True
+    accepted, refused, given = grant.accepted_at, grant.acceptance_refused_at, grant.given_at
+    if accepted is None or (given is not None and accepted > given):
+        return False
+    return refused is None or refused < accepted or (given is not None and refused > given)
+
+
+def is_written(case: Case, grant: ConsentGranted) -> bool:
+    """Whether a cross-sell consent is a written one, as application and conclusion need it (WALL-7)."""
+    if grant.method in WRITTEN_METHODS:
+        return True
+    if grant.method == "electronic":
+        return electronic_accepted(case, grant)
+    return case.state.confirmed_in_writing(grant.consent_id, case.at, _IN_WRITING)
+
+
+def _cross_sell(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
+    """WALL-6, 7, the mode of WALL-8, and WALL-12."""
+    terms = grant.terms
+    activity = case.request.activity
+    if terms is None or not (
+        terms.valid_from and terms.valid_until and terms.withdrawal and terms.modes and terms.items
+    ):
+        failed.append(TERMS_NOT_SHOWN)
+    if not _channel_passes(grant):
+        failed.append(METHOD_INSUFFICIENT)
+    if activity.kind in WRITTEN_STAGE and not is_written(case, grant):
+        failed.append(NOT_WRITTEN)
+    if terms is not None and terms.modes and activity.mode != "none" and activity.mode not in terms.modes:
+        failed.append(SCOPE_MODE)
+    if grant.method == "electronic" and not electronic_accepted(case, grant):
+        failed.append(ELECTRONIC_NOT_ACCEPTED)
+
+
+def _in_writing(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
+    """PROV-2, and for a provision consent that it was shown in writing beforehand (PROV-1; SV 14(1), 2(19))."""
+    if grant.kind == "provision" and not (grant.explained_method in _IN_WRITING and explained_before(grant)):
+        failed.append(NOT_SHOWN_IN_WRITING)
+    if grant.method not in _IN_WRITING and not case.state.confirmed_in_writing(
+        grant.consent_id, case.at, _IN_WRITING
+    ):
+        failed.append(NOT_IN_WRITING)
+    if grant.bundled is not False:
+        failed.append(BUNDLED)
+    if grant.coerced is not False:
+        failed.append(COERCED)
+
+
+def _guardian_missing(case: Case, grant: ConsentGranted) -> bool:
+    """PROV-3: one who could not judge on the day consented without the guardian (SV 2(19)注)."""
+    if not case.individual or not case.state.statuses or grant.given_at is None:
+        return False
+    if grant.guardian_relation and grant.guardian_document:
+        return False
+    day = tokyo_day(grant.given_at)
+    birth = case.state.birth_date(case.at)
+    if birth is not None and day < age_reached_on(birth, case.book.guardian_under):
+        return True
+    return case.state.capacity_on(day, case.at) in case.book.guardian_capacities
+
+
+def _common(case: Case, index: int, grant: ConsentGranted) -> tuple[Cite, ...]:
+    """The clauses that fail whatever the purpose and item; judged once a decision."""
+    known = case.common_failures.get(index)
+    if known is not None:
+        return known
+    failed: list[Cite] = []
+    if grant.kind == "cross_sell":
+        _cross_sell(case, grant, failed)
+    elif grant.kind in _WRITING_RULED:
+        _in_writing(case, grant, failed)
+    terms = grant.terms
+    if terms is not None and terms.valid_until is not None and case.day > terms.valid_until:
+        failed.append(EXPIRED)
+    if (grant.given_at is not None and grant.given_at > case.at) or (
+        terms is not None and terms.valid_from is not None and case.day < terms.valid_from
+    ):
+        failed.append(NOT_YET_VALID)
+    if grant.given_at is None:
+        failed.append(UNDATED)
+    if case.state.withdrawals and case.state.withdrawn(grant, case.at):
+        failed.append(WITHDRAWN)
+    if _guardian_missing(case, grant):
+        failed.append(GUARDIAN_REQUIRED)
+    case.common_failures[index] = result = tuple(failed)
+    return result
+
+
+def _shown(entry: ConsentRecipient) -> bool:
+    return bool(entry.name and entry.contact and entry.purpose)
+
+
+def _recipient(grant: ConsentGranted, recipient: str, purpose: str) -> Cite | None:
+    """PROV-1: the recipient's name, contact and purpose were shown, and the purpose is this one."""
+    shown = [entry for entry in grant.recipients if entry.id == recipient and _shown(entry)]
+    if not shown:
+        return SCOPE_RECIPIENT
+    return None if any(entry.purpose == purpose for entry in shown) else RECIPIENTS_PURPOSE
+
+
+def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str | None) -> list[Cite]:
+    """The clauses that depend on the purpose and, where one is in play, the recipient."""
+    failed: list[Cite] = []
+    if grant.kind != "provision" and purpose not in grant.purposes:
+        failed.append(SCOPE_PURPOSE)
+    if recipient is not None:
+        fault = _recipient(grant, recipient, purpose)
+        if fault is not None:
+            failed.append(fault)
+    if case.state.refusals and case.state.refused(grant, purpose, recipient, case.at):
+        failed.append(REFUSED)
+    return failed
+
+
+def _examine(
+    case: Case, kinds: frozenset[str], purpose: str, recipient: str | None
+) -> list[tuple[int, tuple[Cite, ...]]]:
+    """Every consent of the kinds, of this person and the holder's organization, with what fails of it."""
+    key = (kinds, purpose, recipient)
+    found = case.examined.get(key)
+    if found is None:
+        assert case.holder is not None
+        controller = case.holder.organization
+        found = case.examined[key] = [
+            (
+                index,
+                (
+                    *_common(case, index, grant),
+                    *_for_purpose(
+                        case, grant, purpose, recipient if _names_recipients(grant, kinds) else None
+                    ),
+                ),
+            )
+            for index, grant in enumerate(case.state.grants)
+            if grant.kind in kinds and grant.controller == controller
+        ]
+    return found
+
+
+def _names_recipients(grant: ConsentGranted, kinds: frozenset[str]) -> bool:
+    """A provision consent always names recipients; a cross-sell one must where it opens another's data (ACC-5)."""
+    return grant.kind == "provision" or kinds is OPENING_KINDS
+
+
+OPENING_KINDS: Final = frozenset({"provision", "cross_sell"})
+"""Kinds of consent that open another's data (ACC-5)."""
+
+
+def _item_fault(grant: ConsentGranted, item: str) -> Cite | None:
+    """WALL-8 for the item; where the terms do not say, they were not shown (an empty cross-sell list as null)."""
+    terms = grant.terms
+    if terms is None or terms.items is None or (not terms.items and grant.kind == "cross_sell"):
+        return TERMS_NOT_SHOWN
+    return None if item in terms.items else SCOPE_ITEMS
+
+
+def consult(
+    case: Case, asked: Asked, kinds: frozenset[str], purpose: str, recipient: str | None = None
+) -> Sequence[Cite] | None:
+    """Whether a consent of `kinds` serves an item for a purpose: None where one does, else why the nearest does not.
+
+    An empty answer means that there is no such consent at all. Every consent that serves is noted as such; where none
+    does, each is a near miss with all its failed clauses.
+    """
+    candidates = _examine(case, kinds, purpose, recipient)
+    missed: list[tuple[int, set[Cite]]] = []
+    serves = False
+    for index, failed in candidates:
+        fault = _item_fault(case.state.grants[index], asked.id)
+        if not failed and fault is None:
+            case.served.setdefault(index, {})[asked.id] = None
+            serves = True
+        elif not serves:
+            missed.append((index, {*failed, fault} if fault is not None else set(failed)))
+    if serves:
+        return None
+    fewest = min((len(failed) for _, failed in missed), default=0)
+    nearest: dict[Cite, None] = {}
+    for index, clauses in missed:
+        case.missed.setdefault(index, set()).update(clauses)
+        if len(clauses) == fewest:
+            nearest.update(dict.fromkeys(clauses))
+    return tuple(nearest)

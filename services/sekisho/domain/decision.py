@@ -1,0 +1,168 @@
+"""The decision: a pure function of (request, the person's events, the compiled rulebook, the decision time).
+
+It does no I/O, reads no clock and keeps nothing between calls: the same four give the same verdict for ever. Every
+reason that holds is listed, in the rulebook's order, per item and for the whole; an allowed item has a basis, for an
+effect never rests on silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Final
+
+from sekisho.domain.book import Rulebook
+from sekisho.domain.case import Asked, Case
+from sekisho.domain.consent import fold
+from sekisho.domain.events import ConsentEvent
+from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
+from sekisho.domain.request import AccessRequest
+from sekisho.domain.rules import BASIS_RANK, FAMILIES, RANK
+from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
+from sekisho.domain.rules.wall import obligations
+from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
+from sekisho.domain.vocabulary import RecordExemption
+
+_RULELESS_CLASSES: Final = frozenset({"sensitive", "credit", "card", "referable"})
+"""Item classes whose families (SENS, CRED, CARD, REF) do not stand yet."""
+
+
+def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Rulebook, at: datetime) -> Verdict:
+    """Judges one request. `events` are all that is known of the person, in any order; `at` is aware.
+
+    Sources: rulebook.md (the rules), APPI 17-30, IBR 53-6, 212, 234; each reason carries its own citation.
+    """
+    case = Case(request, fold(events), book, at)
+    for family in FAMILIES:
+        family.judge(case)
+    guarded = _no_rule_yet(case)
+    items = tuple([_item(case, asked, guarded) for asked in case.asked])
+    if request.items and all(item.effect == "allow" for item in items):
+        return _allow(case, items)
+    return _deny(case, items)
+
+
+def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str] | None = None) -> Verdict:
+    """The refusal of a request that cannot be judged (REQ-2, REQ-4): that reason alone, at every item.
+
+    `request` is None for an invalid one, which has no items.
+    """
+    told = tuple((details or {}).items())
+    if request is None:
+        return Verdict("deny", (), (reason,), details=told)
+    roles = dict.fromkeys(request.items, "requested")
+    items = tuple(
+        ItemVerdict(name, "requested" if name in roles else "selection", "deny", (), (reason.code,))
+        for name in dict.fromkeys((*request.items, *(request.activity.selected_by or ())))
+    )
+    return Verdict("deny", items, (reason,), details=told)
+
+
+def _no_rule_yet(case: Case) -> bool:
+    """The guard: whole requests of kinds that no family judges yet (EXC, RECV, FORN, USE and most of PROV)."""
+    request = case.request
+    if request.legal_basis is not None or request.action == "receive":
+        return True
+    if case.organization is not None and case.organization.prohibited:
+        return True
+    if request.action != "provide":
+        return False
+    recipient = request.recipient
+    if not case.third_party() or recipient is None:
+        return True
+    known = case.book.organizations.get(recipient.id)
+    return known is not None and known.prohibited
+
+
+def _item(case: Case, asked: Asked, guarded: bool) -> ItemVerdict:
+    if case.whole or asked.reasons:
+        codes = dict.fromkeys(cite.code for cite in _ranked(case, asked))
+        return ItemVerdict(asked.id, asked.role, "deny", (), tuple(codes))
+    assert asked.item is not None
+    grounded = asked.grounded and asked.bases and case.purposes
+    if guarded or not grounded or asked.item.item_class in _RULELESS_CLASSES:
+        asked.reasons.append(NO_BASIS)
+        return ItemVerdict(asked.id, asked.role, "deny", (), (NO_BASIS.code,))
+    bases = asked.bases if len(asked.bases) == 1 else sorted(asked.bases, key=BASIS_RANK.__getitem__)
+    return ItemVerdict(asked.id, asked.role, "allow", tuple(dict.fromkeys([cite.code for cite in bases])), ())
+
+
+def _ranked(case: Case, asked: Asked) -> list[Cite]:
+    """The reasons of an item and of the whole, in order; a code stands once, at its first rule."""
+    first: dict[str, Cite] = {}
+    for cite in sorted((*case.whole, *asked.reasons), key=RANK.__getitem__):
+        first.setdefault(cite.code, cite)
+    return list(first.values())
+
+
+def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
+    served = _served(case, items)
+    provided = recorded_items(case)
+    written: RecordContent | None = None
+    exempt: RecordExemption | None = None
+    if provided:
+        exempt = exemption(case, provided)
+        if exempt is None:
+            try:
+                written = record(case, provided, served)
+            except ParticularsMissingError as lacking:
+                return _lacks_particulars(case, lacking)
+    return Verdict(
+        "allow",
+        items,
+        (),
+        near_misses=_near_misses(case),
+        obligations=obligations(case) if served else (),
+        consents=served,
+        record=written,
+        record_exemption=exempt,
+    )
+
+
+def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:
+    """REQ-5: what would be allowed but could not be recorded as the law demands is refused."""
+    case.details[PARTICULARS_MISSING.code] = str(lacking)
+    case.refuse(PARTICULARS_MISSING)
+    return _deny(case, tuple(_item(case, asked, False) for asked in case.asked))
+
+
+def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
+    found: dict[Cite, None] = {}
+    for asked in case.asked:
+        found.update(dict.fromkeys(_ranked(case, asked)))
+    if not case.asked or not case.request.items:
+        found.update(dict.fromkeys(case.whole or (() if found else (NO_BASIS,))))
+    return Verdict(
+        "deny",
+        items,
+        tuple(sorted(found, key=RANK.__getitem__)),
+        near_misses=_near_misses(case),
+        consents=_served(case, items),
+        details=tuple(case.details.items()),
+    )
+
+
+def _served(case: Case, items: tuple[ItemVerdict, ...]) -> tuple[ServedConsent, ...]:
+    """The consents that served, with the allowed items that they served."""
+    if not case.served:
+        return ()
+    allowed = {item.item for item in items if item.effect == "allow"}
+    grants, found = case.state.grants, []
+    for index in sorted(case.served):
+        serves = tuple([item for item in case.served[index] if item in allowed])
+        if serves:
+            found.append(ServedConsent(grants[index].consent_id, grants[index].position, serves))
+    return tuple(found)
+
+
+def _near_misses(case: Case) -> tuple[NearMiss, ...]:
+    grants = case.state.grants
+    return tuple(
+        [
+            NearMiss(
+                grants[index].consent_id,
+                tuple(dict.fromkeys(c.code for c in sorted(case.missed[index], key=RANK.__getitem__))),
+            )
+            for index in sorted(case.missed)
+        ]
+    )

@@ -1,0 +1,142 @@
+"""Third-party-provision records: who owes one, with which particulars, kept how long (records.md; ER 20, 21).
+
+Now: `provision.consent`, for a provision to a third party in Japan on consent and for the use of another's data that
+rests on consent (ACC-5). A corporation's data owes none.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sekisho.domain.book import BatchAgreement
+from sekisho.domain.case import Case
+from sekisho.domain.request import RecordRequest
+from sekisho.domain.retention import retention
+from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent
+from sekisho.domain.vocabulary import RecordExemption
+
+_INDIVIDUAL = RecordRequest()
+
+
+class ParticularsMissingError(Exception):
+    """The record would lack a particular, or its method does not fit (REQ-5). `missing` names what."""
+
+    def __init__(self, missing: list[str]) -> None:
+        super().__init__(", ".join(missing))
+        self.missing = missing
+
+
+def recorded_items(case: Case) -> tuple[str, ...]:
+    """The items that the allowed request provides to a third party on consent; empty where nothing is."""
+    if case.request.action == "use":
+        return tuple(asked.id for asked in case.asked if asked.on_consent)
+    if case.third_party():
+        return tuple(asked.id for asked in case.asked)
+    return ()
+
+
+def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
+    """Why no record is owed for what is provided; None where one is owed or nothing is provided."""
+    return "corporation" if items and not case.individual else None
+
+
+def record(case: Case, items: tuple[str, ...], served: tuple[ServedConsent, ...]) -> RecordContent:
+    """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
+    wanted = case.request.record or _INDIVIDUAL
+    counterparty = _counterparty(case)
+    missing = [
+        name
+        for name, value in (
+            ("recipient.name", counterparty.name),
+            ("recipient.address", counterparty.address),
+            ("recipient.representative", counterparty.representative),
+        )
+        if not value
+    ]
+    missing += _method_faults(case, wanted, counterparty, items)
+    consents = tuple(consent for consent in served if any(item in items for item in consent.serves))
+    if not consents:
+        missing.append("consent")
+    if missing:
+        raise ParticularsMissingError(missing)
+    return _content(case, wanted, counterparty, items, consents)
+
+
+def _counterparty(case: Case) -> Counterparty:
+    """The recipient as the request names it; for use of another's data the requester, as registered (ACC-5)."""
+    recipient = case.request.recipient
+    if case.request.action == "provide" and recipient is not None:
+        known = case.book.organizations.get(recipient.id)
+        country = known.country if known is not None else recipient.country
+        return Counterparty(
+            recipient.id, recipient.name, recipient.address, recipient.representative, country
+        )
+    requester = case.organization
+    assert requester is not None
+    return Counterparty(
+        requester.id, requester.name, requester.address, requester.representative, requester.country
+    )
+
+
+def _method_faults(
+    case: Case, wanted: RecordRequest, counterparty: Counterparty, items: tuple[str, ...]
+) -> list[str]:
+    if wanted.method == "contract":
+        return [] if wanted.document else ["record.document"]
+    if wanted.method == "individual":
+        return []
+    agreement = case.book.agreements.get(wanted.agreement or "")
+    assert case.holder is not None
+    fits = (
+        isinstance(agreement, BatchAgreement)
+        and agreement.provider == case.holder.organization
+        and agreement.recipient == counterparty.id
+        and agreement.items.issuperset(items)
+        and all(purpose.id == agreement.purpose for purpose in case.purposes)
+        and agreement.first_provision <= case.day
+        and (agreement.last_provision is None or case.day <= agreement.last_provision)
+    )
+    return [] if fits else ["record.agreement"]
+
+
+def _content(
+    case: Case,
+    wanted: RecordRequest,
+    counterparty: Counterparty,
+    items: tuple[str, ...],
+    consents: tuple[ServedConsent, ...],
+) -> RecordContent:
+    first, last = _span(case, wanted)
+    kept = retention(wanted.method, case.day, last)
+    assert case.holder is not None
+    return RecordContent(
+        basis="provision.consent",
+        method=wanted.method,
+        provided_on=case.day,
+        controller=case.holder.organization,
+        direction="provision",
+        counterparty=counterparty,
+        subject_id=case.request.subject_id,
+        subject_kind=case.request.subject_kind,
+        items=items,
+        consents=consents,
+        first_provision=first,
+        last_provision=last,
+        agreement=wanted.agreement if wanted.method == "batch" else None,
+        document=wanted.document if wanted.method == "contract" else None,
+        retain_until=kept.until,
+        retention_rule=kept.rule,
+    )
+
+
+def _span(case: Case, wanted: RecordRequest) -> tuple[date | None, date | None]:
+    """First and last provision day, of a batch or contract; the agreement tells what the request does not."""
+    if wanted.method == "individual":
+        return None, None
+    agreement = case.book.agreements.get(wanted.agreement or "") if wanted.method == "batch" else None
+    if not isinstance(agreement, BatchAgreement):
+        return wanted.first_provision, wanted.last_provision
+    return (
+        wanted.first_provision or agreement.first_provision,
+        wanted.last_provision or agreement.last_provision,
+    )

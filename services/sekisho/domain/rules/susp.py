@@ -1,0 +1,48 @@
+"""SUSP: the person's own stop of use or of provision (APPI 35; SV 22), in force until lifted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sekisho.domain.case import Asked, Case
+from sekisho.domain.events import SuspensionOrdered
+from sekisho.domain.verdict import Cite
+
+USE: Final = Cite("subject.use_suspended", "SUSP-1")
+PROVISION: Final = Cite("subject.provision_suspended", "SUSP-2")
+OTHERS_USE: Final = Cite("subject.use_suspended", "SUSP-3")
+OTHERS_PROVISION: Final = Cite("subject.provision_suspended", "SUSP-3")
+
+REASONS: Final = (USE, PROVISION, OTHERS_USE, OTHERS_PROVISION)
+
+_TO_THIRD_PARTIES: Final = frozenset({"third_party", "opt_out", "claim_assignment", "state_body"})
+"""Relations that are provision by the company to a third party; 27(5) and the person's own are not (SUSP-2)."""
+
+
+def judge(case: Case) -> None:
+    """SUSP-1 to SUSP-3: a stop binds the holder, and entrustees and joint users for its holder ids as well."""
+    if not case.state.suspensions or not case.individual or case.holder is None:
+        return
+    if case.request.legal_basis is not None:
+        return
+    if case.request.action == "use":
+        _stop(case, "use", OTHERS_USE if case.foreign_hands else USE, case.asked)
+        _stop(case, "provision", PROVISION, [asked for asked in case.asked if asked.on_consent])
+    elif case.request.action == "provide":
+        recipient = case.request.recipient
+        if recipient is not None and recipient.relation in _TO_THIRD_PARTIES:
+            _stop(case, "provision", OTHERS_PROVISION if case.foreign_hands else PROVISION, case.asked)
+
+
+def _stop(case: Case, kind: str, reason: Cite, asked_items: list[Asked]) -> None:
+    assert case.holder is not None
+    for stop in case.state.suspensions_in_force(kind, case.holder.organization, case.at):
+        if not _names_purpose(case, stop):
+            continue
+        for asked in asked_items:
+            if asked.item is not None and (stop.items is None or asked.id in stop.items):
+                asked.reasons.append(reason)
+
+
+def _names_purpose(case: Case, stop: SuspensionOrdered) -> bool:
+    return stop.purposes is None or any(purpose.id in stop.purposes for purpose in case.purposes)

@@ -1,0 +1,178 @@
+"""WALL: the cross-sell firewall, both ways (保険業法100条の2, 300条; IBR 53-6, 212(2)(i), 234(1)(xviii); JP 1).
+
+It protects persons and corporations. It rules `use`, and `provide` where a purpose is solicitation. The clauses of a
+cross-sell consent (WALL-6 to WALL-10, WALL-12) are in `sekisho.domain.clauses`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sekisho.domain.book import Item, Purpose
+from sekisho.domain.case import Asked, Case
+from sekisho.domain.clauses import WRITTEN_STAGE, consult, is_written
+from sekisho.domain.events import ConsentGranted
+from sekisho.domain.verdict import Cite
+from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, NON_PUBLIC, RESTRICTED_CUSTOMER_CHECK
+
+MISSING_1: Final = Cite("consent.missing", "WALL-1")
+MISSING_2: Final = Cite("consent.missing", "WALL-2")
+MISSING_3: Final = Cite("consent.missing", "WALL-3")
+MISSING_4: Final = Cite("consent.missing", "WALL-4")
+MISSING_15: Final = Cite("consent.missing", "WALL-15")
+RESTRICTED: Final = Cite("solicitation.restricted_customer", "WALL-13")
+UNCHECKED: Final = Cite("solicitation.restriction_unchecked", "WALL-13")
+IMPLIED: Final = Cite("activity.implied_solicitation", "WALL-14")
+
+REASONS: Final = (MISSING_1, MISSING_2, MISSING_3, MISSING_4, RESTRICTED, UNCHECKED, IMPLIED, MISSING_15)
+
+CHECK_CARVED_OUT: Final = Cite("basis.restricted_customer_check", "WALL-4")
+NOT_NON_PUBLIC: Final = Cite("basis.not_non_public", "WALL-5")
+BY_CONSENT: Final = Cite("basis.consent", "PURP-1")
+"""A cross-sell consent that covers item and purpose is PURP-1's ground too."""
+BASES: Final = (CHECK_CARVED_OUT, NOT_NON_PUBLIC)
+
+SEND_EXPLANATION: Final = Cite("send_written_explanation", "WALL-11")
+OBTAIN_WRITTEN: Final = Cite("obtain_written_consent", "WALL-11")
+OBLIGATIONS: Final = (SEND_EXPLANATION, OBTAIN_WRITTEN)
+
+_CROSS_SELL: Final = frozenset({"cross_sell"})
+_PUBLIC: Final = frozenset({"attribute", "relationship"})
+_AGENCY_LINES: Final = frozenset({"deposit", "lending", "investment"})
+"""Businesses of bank agency and what is incidental to it (IBR 234(1)(xviii)ロ)."""
+_SOLICITING: Final = frozenset(
+    {"explanation", "visit_invitation", "list_extraction", "application", "conclusion"}
+)
+
+
+def judge(case: Case) -> None:
+    """Every WALL rule, as far as the wall rules this request."""
+    request = case.request
+    if request.legal_basis is not None or request.action == "receive":
+        return
+    solicits = any(purpose.solicits is not None for purpose in case.purposes)
+    if request.action == "provide" and not solicits:
+        return
+    if solicits:
+        _restricted_customer(case)
+    for asked in case.asked:
+        item = asked.item
+        if item is None:
+            continue
+        if item.item_class in _PUBLIC:
+            asked.bases.append(NOT_NON_PUBLIC)
+        elif item.item_class in NON_PUBLIC and case.holder is not None:
+            for purpose in case.purposes:
+                _wall(case, asked, item, purpose)
+
+
+def _wall(case: Case, asked: Asked, item: Item, purpose: Purpose) -> None:
+    """One non-public item for one purpose: whether it needs consent, by which rule, and whether one serves."""
+    if purpose.id == RESTRICTED_CUSTOMER_CHECK and item.item_class == "npfi":
+        if _regime(case) == "bank":
+            asked.bases.append(CHECK_CARVED_OUT)
+            return
+        missing: Cite | None = MISSING_4
+        named = INSURANCE_SOLICITATION
+    else:
+        missing, named = _needs_consent(case, item, purpose), purpose.id
+    if missing is None:
+        return
+    nearest = consult(case, asked, _CROSS_SELL, named)
+    if nearest is None:
+        asked.bases.append(BY_CONSENT)
+        return
+    asked.reasons.extend(nearest or (missing,))
+    if case.implied and named == INSURANCE_SOLICITATION:
+        asked.reasons.append(IMPLIED)
+
+
+def _regime(case: Case) -> str | None:
+    return None if case.organization is None else case.organization.regime
+
+
+def _needs_consent(case: Case, item: Item, purpose: Purpose) -> Cite | None:
+    """The first rule by which this use of a non-public item needs the customer's prior consent."""
+    if item.item_class == "npfi" and purpose.id == INSURANCE_SOLICITATION and not case.off("WALL-1"):
+        return MISSING_1
+    if item.item_class == "npii" and _leaves_insurance(case, purpose) and not case.off("WALL-2"):
+        return MISSING_2
+    if purpose.solicits is None:
+        return None
+    if _anothers_product(case) and not case.off("WALL-3"):
+        return MISSING_3
+    if _other_line(case, item, purpose) and not case.off("WALL-15"):
+        return MISSING_15
+    return None
+
+
+def _leaves_insurance(case: Case, purpose: Purpose) -> bool:
+    """WALL-2: a soliciting bank leaves it with any other business, a bank agent with bank business."""
+    regime = _regime(case)
+    if regime == "bank":
+        return purpose.business != "insurance_solicitation"
+    return regime == "bank_agent" and purpose.business in _AGENCY_LINES
+
+
+def _anothers_product(case: Case) -> bool:
+    """WALL-3: the product is neither the holder's nor that of the one the data was obtained for (null: no other)."""
+    provider, holder = case.request.product_provider, case.holder
+    return (
+        provider is not None
+        and holder is not None
+        and provider not in (holder.organization, holder.obtained_for)
+    )
+
+
+def _other_line(case: Case, item: Item, purpose: Purpose) -> bool:
+    """WALL-15: within the group, proposing a product of a business other than the one the item belongs to."""
+    return (
+        case.organization is not None
+        and case.organization.group
+        and item.product_line is not None
+        and item.product_line != purpose.solicits
+    )
+
+
+def _restricted_customer(case: Case) -> None:
+    """WALL-13: a bank under IBR 212 does not solicit a restricted customer, nor one whose checks are not recorded."""
+    activity = case.request.activity.kind
+    if _regime(case) != "bank" or activity not in _SOLICITING or case.off("WALL-13"):
+        return
+    if not any(purpose.id == INSURANCE_SOLICITATION for purpose in case.purposes):
+        return
+    fault = _restriction(case)
+    if fault is not None:
+        case.refuse(fault)
+        if case.implied:
+            case.refuse(IMPLIED)
+
+
+def _restriction(case: Case) -> Cite | None:
+    restricted = case.state.restricted_customer(case.at)
+    if restricted:
+        return RESTRICTED
+    check = case.state.restriction_check(case.at)
+    asked = check is not None and check.declared_on is not None and check.declared_on <= case.day
+    matched = check is not None and check.matched_on is not None and check.matched_on <= case.day
+    special = restricted is None and check is not None and bool(check.special_circumstances)
+    matching_due = case.request.activity.kind in WRITTEN_STAGE
+    return UNCHECKED if not asked or special or (matching_due and not matched) else None
+
+
+def obligations(case: Case) -> tuple[Cite, ...]:
+    """WALL-11: what must still follow where all that serves an item was explained only orally, or is not in writing."""
+    serving: dict[str, list[ConsentGranted]] = {}
+    for index, items in case.served.items():
+        grant = case.state.grants[index]
+        if grant.kind == "cross_sell":
+            for item in items:
+                serving.setdefault(item, []).append(grant)
+    owed = []
+    if any(all(grant.explained_method == "oral" for grant in grants) for grants in serving.values()):
+        owed.append(SEND_EXPLANATION)
+    if case.request.activity.kind not in WRITTEN_STAGE and any(
+        not any(is_written(case, grant) for grant in grants) for grants in serving.values()
+    ):
+        owed.append(OBTAIN_WRITTEN)
+    return tuple(owed)
