@@ -23,7 +23,8 @@ class Partition(NamedTuple):
     partition: int
 
 
-Headers = Sequence[tuple[str, bytes]]
+# A header's value may be null on the wire.
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Record(Protocol):
@@ -101,6 +102,18 @@ class MissingTopicError(LogError):
     """A topic that is needed is not there; `sekisho topics create` makes it."""
 
 
+class TopicExistsError(LogError):
+    """The topic is there already."""
+
+
+class NotAssignedError(LogError):
+    """The partition is not (or no longer) this reader's, or has no position yet: a rebalance took it, or seek first."""
+
+
+class PartitionsChangedError(LogError):
+    """A topic has another number of partitions than when the reader started: keys route elsewhere now. Stop every lane."""
+
+
 class TopicDescription(NamedTuple):
     """A topic as the log knows it; `id` changes when the topic is deleted and made anew."""
 
@@ -111,7 +124,9 @@ class TopicDescription(NamedTuple):
 
 
 class PartitionReader(Protocol):
-    """Reads partitions assigned by hand, from positions set by hand (there is no automatic reset)."""
+    """Reads partitions assigned by hand, from positions set by hand (there is no automatic reset).
+
+    `seek`, `position`, `pause` and `resume` raise NotAssignedError for a partition that is not assigned (any more)."""
 
     async def start(self) -> None: ...
 
@@ -132,8 +147,10 @@ class PartitionReader(Protocol):
     async def fetch(
         self, timeout_ms: int, max_records: int | None = None, only: Sequence[Partition] = ()
     ) -> Mapping[Partition, Sequence[Record]]:
-        """What is there, in order, per partition. Raises UndecodableRecordError *before* consuming that record
-        (good ones before it are given first), OffsetOutOfRangeError, UnavailableError."""
+        """What is there, in order, per partition (of `only`, else of all that are not paused). Returns, perhaps with
+        nothing, as soon as a position moved: behind the last record stand markers. Raises UndecodableRecordError
+        *before* consuming that record (good ones before it are given first; raised anew until `seek` passes it),
+        OffsetOutOfRangeError, UnavailableError."""
 
     async def start_offset(self, at: Partition) -> int: ...
 
@@ -154,7 +171,11 @@ class AssignmentListener(Protocol):
 
 
 class GroupReader(PartitionReader, Protocol):
-    """A member of a consumer group; partitions come and go. `assign` is not used."""
+    """A member of a consumer group; partitions come and go. `assign` is not used.
+
+    A partition comes *paused and without a position*: `committed`, `seek`, `resume`. `fetch` must go on being called
+    (timeout_ms=0 will do) while partitions are paused, else the member is put out. `stop` leaves the group and does
+    not call `revoked`. `fetch` raises PartitionsChangedError for good once a topic's partition count has changed."""
 
     def assignment(self) -> frozenset[Partition]: ...
 
@@ -162,11 +183,13 @@ class GroupReader(PartitionReader, Protocol):
         """The group's committed offset, asked afresh from the log; None: never committed, or expired."""
 
     async def rejoin(self) -> None:
-        """Leaves the group and joins again: the proof of ownership after any failure of the transaction machinery."""
+        """Leaves the group and joins again (`revoked` is awaited first, for all that is held; what comes is told to
+        `assigned` later): the proof of ownership after any failure of the transaction machinery."""
 
 
 class TransactionalWriter(Protocol):
-    """One transactional id. Not concurrent: one transaction at a time; after SendError or FencedError only `stop`."""
+    """One transactional id. Not concurrent: one transaction at a time. After any error of a send, of the offsets or of
+    a commit only `abort` (which ends at once what a reader would wait for) and `stop` are left."""
 
     async def start(self) -> None:
         """Initializes the id: aborts what a dead owner left open and fences it. Raises UnavailableError."""
@@ -181,12 +204,14 @@ class TransactionalWriter(Protocol):
         """Adds "next offsets to read" of `group` to the transaction."""
 
     async def commit(self) -> None:
-        """Raises CommitUnknownError when no answer came, FencedError when another owner took over."""
+        """Raises SendError if a send of this transaction failed (abort then), CommitUnknownError when no answer came,
+        FencedError when another owner took over."""
 
     async def abort(self) -> None: ...
 
     async def stop(self) -> None:
-        """Bounded: never loops for a coordinator that does not answer."""
+        """Bounded: never loops for a coordinator that does not answer. Does not end an open transaction: the next
+        owner's `start` aborts it, or the transaction time-out."""
 
 
 class Writer(Protocol):
@@ -226,7 +251,3 @@ class Log(Protocol):
     async def delete_group_offsets(self, group: str) -> None: ...
 
     async def close(self) -> None: ...
-
-
-class TopicExistsError(LogError):
-    """The topic is there already."""

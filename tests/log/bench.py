@@ -1,0 +1,110 @@
+"""What the tests of the log port share: a bench with one log on it, and the words to read and wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sekisho.log.port import GroupReader, Log, Partition, PartitionReader, Record, TransactionalWriter
+
+WAIT_S = 30.0
+
+
+@dataclass
+class Clock:
+    """Milliseconds since the epoch, as told."""
+
+    now_ms: int = 1_795_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class Listener:
+    """Notes what a group tells; `hold` keeps a revocation waiting until it is set."""
+
+    held: set[Partition] = field(default_factory=set)
+    revocations: list[frozenset[Partition]] = field(default_factory=list)
+    assignments: list[frozenset[Partition]] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+
+    def assigned(self, partitions: frozenset[Partition]) -> None:
+        self.assignments.append(partitions)
+        self.held.update(partitions)
+
+    async def revoked(self, partitions: frozenset[Partition]) -> None:
+        if self.hold is not None:
+            await self.hold.wait()
+        self.revocations.append(partitions)
+        self.held.difference_update(partitions)
+
+
+class Bench:
+    """One log under test, what the tests made on it, and the words that the tests share."""
+
+    def __init__(self, log: Log, prefix: str) -> None:
+        self.log = log
+        self.prefix = prefix
+        self._started: list[PartitionReader | TransactionalWriter] = []
+
+    async def topic(self, name: str = "topic", partitions: int = 1, **config: str) -> str:
+        """Makes a topic of this test's own; `max_message_bytes="…"` stands for max.message.bytes."""
+        full = f"{self.prefix}{name}"
+        await self.log.create(
+            full, partitions, 1, {key.replace("_", "."): value for key, value in config.items()}
+        )
+        return full
+
+    async def writer(self, transactional_id: str = "lane") -> TransactionalWriter:
+        writer = self.log.transactional_writer(f"{self.prefix}{transactional_id}")
+        await writer.start()
+        self._started.append(writer)
+        return writer
+
+    async def reader(self, *partitions: Partition, committed: bool = True) -> PartitionReader:
+        """A reader of these partitions from their starts."""
+        reader = self.log.partition_reader(committed=committed)
+        await reader.start()
+        self._started.append(reader)
+        await reader.assign({at: await reader.start_offset(at) for at in partitions})
+        return reader
+
+    async def member(self, topic: str, listener: Listener, group: str = "group") -> GroupReader:
+        reader = self.log.group_reader(f"{self.prefix}{group}", [topic], listener)
+        await reader.start()
+        self._started.append(reader)
+        return reader
+
+    async def close(self) -> None:
+        for part in reversed(self._started):
+            await part.stop()
+        await self.log.close()
+
+
+async def read(reader: PartitionReader, at: Partition, count: int) -> list[Record]:
+    """Reads `count` records of a partition; fails when they do not come."""
+    found: list[Record] = []
+    async with asyncio.timeout(WAIT_S):
+        while len(found) < count:
+            found.extend((await reader.fetch(200, count - len(found))).get(at, ()))
+    return found
+
+
+async def read_to(reader: PartitionReader, at: Partition, end: int) -> list[Record]:
+    """Reads all records of a partition up to a position."""
+    found: list[Record] = []
+    async with asyncio.timeout(WAIT_S):
+        while await reader.position(at) < end:
+            found.extend((await reader.fetch(200)).get(at, ()))
+    return found
+
+
+async def until(condition: Callable[[], bool], *members: PartitionReader) -> None:
+    """Waits for a condition while the members poll, as a consumer must."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            for member in members:
+                await member.fetch(0)
+            await asyncio.sleep(0.02)
