@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from sekisho.local.broker import BrokerLimits, LocalKafka
-from sekisho.local.jars import FetchLimits, default_cache_dir, ensure_jars
+from local_kafka import BROKER_LIMITS, FETCH_LIMITS, MakeBroker
+from sekisho.local.broker import LocalKafka
+from sekisho.local.jars import default_cache_dir, ensure_jars
 from sekisho.local.lock import read_lock
-from sekisho.local.process import ProcessLimits
-
-FETCH_LIMITS = FetchLimits(answer_seconds=30, lock_seconds=300)
-BROKER_LIMITS = BrokerLimits(ProcessLimits(start_seconds=90, stop_seconds=15), heap="512m", port_attempts=5)
-
-MakeBroker = Callable[..., LocalKafka]
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +43,8 @@ def make_broker(kafka_jars: tuple[Path, ...]) -> Iterator[MakeBroker]:
     """Makes brokers of the test's own (`make_broker(properties={...}, data_dir=...)`, not started); all end with the test."""
     with ExitStack() as ending:
 
-        def make(**options: object) -> LocalKafka:
-            kafka = LocalKafka(kafka_jars, BROKER_LIMITS, **options)  # type: ignore[arg-type]
+        def make(*, properties: Mapping[str, str] | None = None, data_dir: Path | None = None) -> LocalKafka:
+            kafka = LocalKafka(kafka_jars, BROKER_LIMITS, properties=properties, data_dir=data_dir)
             ending.callback(kafka.stop)
             return kafka
 

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,9 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from conftest import MakeBroker
+from local_kafka import MakeBroker, eventually
 from sekisho.local.broker import KafkaStartError, answers
+from sekisho.local.identity import started_at
 
 
 def write(bootstrap: str, topic: str, value: bytes) -> None:
@@ -38,23 +37,6 @@ def read_one(bootstrap: str, topic: str) -> bytes | None:
         return None if message is None else message.value()
     finally:
         consumer.close()
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether something comes true within the time-out."""
-    give_up = time.monotonic() + seconds
-    while not holds() and time.monotonic() < give_up:
-        time.sleep(0.05)
-    return holds()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is a process with this pid that is not a zombie."""
-    stat = Path(f"/proc/{pid}/stat")
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.broker
@@ -88,7 +70,7 @@ def test_a_stopped_broker_leaves_no_process_and_no_folder(make_broker: MakeBroke
     pid, folder = kafka.pid, kafka.data_dir
     kafka.pause()
     kafka.stop()
-    assert not is_alive(pid)
+    assert started_at(pid) is None
     assert not folder.exists()
 
 
@@ -126,7 +108,7 @@ _PARENT = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = {path!r}
-from conftest import BROKER_LIMITS
+from local_kafka import BROKER_LIMITS
 from sekisho.local.broker import LocalKafka
 kafka = LocalKafka([Path(jar) for jar in {jars!r}], BROKER_LIMITS).start()
 print(kafka.pid, kafka.data_dir, flush=True)
@@ -141,7 +123,7 @@ def test_a_broker_dies_with_a_killed_parent(kafka_jars: tuple[Path, ...]) -> Non
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid, folder = parent.stdout.readline().split()
-        assert is_alive(int(pid))
+        assert started_at(int(pid)) is not None
         os.kill(parent.pid, signal.SIGKILL)
-    assert eventually(lambda: not is_alive(int(pid)))
+    assert eventually(lambda: started_at(int(pid)) is None)
     assert eventually(lambda: not Path(folder).exists())
