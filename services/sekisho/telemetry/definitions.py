@@ -1,0 +1,201 @@
+"""Every metric, declared once: name, kind, meaning, labels. `docs/metrics.md` is generated from here.
+
+Names are `sekisho_<thing>_<unit>` (contract.md, Watching). Labels are bounded: each has its closed vocabulary, either stated
+here or handed over when the metrics are made (metrics.py); a value outside of it is refused. A person's, an operator's or a
+branch's id is never a label.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+VocabularyName = Literal["effects", "actions", "reasons", "causes", "methods", "bases", "lanes", "build"]
+
+NONE: Final = "none"
+"""The value of a label that does not apply: the reason of an allowed decision, the action of an unreadable request."""
+
+TRANSACTION_OUTCOMES: Final = ("committed", "aborted", "unknown", "fenced")
+LANE_STATES: Final = ("taking", "restoring", "running", "holding", "closing")
+LANE_ENDS: Final = ("revoked", "fenced", "failed", "stopped")
+TURN_PHASES: Final = ("freshness", "decide", "send", "commit", "store")
+REBUILD_CAUSES: Final = ("missing", "locked", "corrupt", "mismatch")
+RESTORED_FROM: Final = ("consents", "decisions")
+UNREADY_CAUSES: Final = (
+    "starting", "unassigned", "taking", "restoring", "consents_stale", "partition_held", "clock_skew",
+    "topics_changed", "log_unavailable", "failed", "stopping",
+)  # fmt: skip
+
+
+class Label(NamedTuple):
+    """A label: what it tells, and where its values come from."""
+
+    name: str
+    meaning: str
+    values: tuple[str, ...] | VocabularyName
+    or_none: bool = False
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One metric. `buckets` (upper bounds, in the metric's unit) is for histograms only."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[Label, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+EFFECT = Label("effect", "the decision's effect", "effects")
+ACTION = Label("action", "the request's action; `none` where it could not be read", "actions", or_none=True)
+REASON = Label(
+    "reason", "the code of the decision's first reason; `none` where it is allowed", "reasons", or_none=True
+)
+LANE = Label("lane", "the partition's number", "lanes")
+
+# ---- what the gate decides
+
+DECISIONS = Definition(
+    "sekisho_decisions_total",
+    "counter",
+    "Decisions committed, duplicates' repeated answers included.",
+    (EFFECT, ACTION, REASON),
+)
+DECISION_SECONDS = Definition(
+    "sekisho_decision_seconds",
+    "histogram",
+    "From the append of a request to the commit of its decision: what the requester waits for.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+DUPLICATES = Definition(
+    "sekisho_duplicates_total", "counter", "Requests answered with the first decision of the same request id."
+)
+REJECTED_EVENTS = Definition(
+    "sekisho_rejected_events_total",
+    "counter",
+    "Messages that could not be taken, each with its rejected event committed.",
+    (Label("cause", "the rejected event's cause", "causes"),),
+)
+PROVISION_RECORDS = Definition(
+    "sekisho_provision_records_total",
+    "counter",
+    "Records of provision or receipt committed with their decisions.",
+    (
+        Label("method", "the record's method", "methods"),
+        Label("basis", "the record's basis", "bases"),
+    ),
+)
+
+# ---- turns and transactions
+
+TRANSACTIONS = Definition(
+    "sekisho_transactions_total",
+    "counter",
+    "Transactions ended. `unknown`: a commit without an answer; the next owner of the lane reads what became of it.",
+    (Label("outcome", "how it ended", TRANSACTION_OUTCOMES),),
+)
+TURN_SECONDS = Definition(
+    "sekisho_turn_seconds",
+    "histogram",
+    "Time that a turn spent in a phase.",
+    (Label("phase", "what it did", TURN_PHASES),),
+    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+TURN_REQUESTS = Definition(
+    "sekisho_turn_requests",
+    "histogram",
+    "Requests in a turn: at the limit all the time means that the gate is behind.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+)
+SINGLE_RECORD_TURNS = Definition(
+    "sekisho_single_record_turns_total",
+    "counter",
+    "Turns run with one record, because the turn that the record stood in failed twice.",
+)
+
+# ---- consents
+
+CONSENT_LAG_SECONDS = Definition(
+    "sekisho_consent_lag_seconds",
+    "gauge",
+    "Age of the oldest acknowledged consent event that the lane has not applied; 0 where there is none.",
+    (LANE,),
+)
+CONSENTS_APPLIED = Definition(
+    "sekisho_consents_applied_total", "counter", "Consent events folded into the state while running."
+)
+FORWARDED_EVENTS = Definition(
+    "sekisho_forwarded_events_total",
+    "counter",
+    "Misrouted consent events forwarded to their partition. Any at all: an upstream system uses a wrong partitioner.",
+)
+CONSENT_PARTITION_HELD = Definition(
+    "sekisho_consent_partition_held",
+    "gauge",
+    "1 while a consent event that cannot be decoded holds the lane; `sekisho gate skip` passes it.",
+    (LANE,),
+)
+
+# ---- lanes and their state
+
+LANE_STATE = Definition(
+    "sekisho_lane_state",
+    "gauge",
+    "1 for the state that a lane of this gate is in, 0 for the others; lanes of other gates have no series.",
+    (LANE, Label("state", "the lane's state", LANE_STATES)),
+)
+LANES_HELD = Definition("sekisho_lanes_held", "gauge", "Lanes that this gate holds, in whatever state.")
+LANES_READY = Definition("sekisho_lanes_ready", "gauge", "Lanes that this gate holds and decides in.")
+LANE_TAKE_SECONDS = Definition(
+    "sekisho_lane_take_seconds",
+    "histogram",
+    "From the assignment of a lane to its first turn: fencing, opening the state, restoring.",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+LANES_LOST = Definition(
+    "sekisho_lanes_lost_total", "counter", "Lanes let go.", (Label("cause", "why", LANE_ENDS),)
+)
+RESTORED_RECORDS = Definition(
+    "sekisho_restored_records_total",
+    "counter",
+    "Records read to restore lanes, rejoining ones included.",
+    (Label("source", "which topic", RESTORED_FROM),),
+)
+STATE_REBUILDS = Definition(
+    "sekisho_state_rebuilds_total",
+    "counter",
+    "Local states given up and built anew from the topics. `missing` at a first start is no fault.",
+    (Label("cause", "what was wrong with the folder", REBUILD_CAUSES),),
+)
+
+# ---- the process
+
+CLOCK_SKEW_SECONDS = Definition(
+    "sekisho_clock_skew_seconds",
+    "gauge",
+    "This machine's clock less the brokers' append time, of the newest request read as it came; negative: the clock is behind.",
+)
+READY = Definition("sekisho_ready", "gauge", "1 while /readyz answers 200, else 0.")
+UNREADY = Definition(
+    "sekisho_unready",
+    "gauge",
+    "Conditions that keep the service from being ready, by cause.",
+    (Label("cause", "why", UNREADY_CAUSES),),
+)
+BUILD_INFO = Definition(
+    "sekisho_build_info",
+    "gauge",
+    "1; its labels tell what runs. Two digests in one group: gates decide by different rulebooks.",
+    (
+        Label("version", "the engine's version", "build"),
+        Label("rulebook_version", "the rulebook's version", "build"),
+        Label("rulebook_digest", "the rulebook's digest", "build"),
+    ),
+)
+
+
+def all_definitions() -> tuple[Definition, ...]:
+    """Every metric declared in this module, in order."""
+    return tuple(value for value in globals().values() if isinstance(value, Definition))
