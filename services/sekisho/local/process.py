@@ -21,12 +21,15 @@ _TAIL_BYTES = 64 * 1024
 
 
 class ProcessError(Exception):
-    """A process did not start, did not get ready, or ended by itself; carries the last lines of its log."""
+    """A process did not start, did not get ready, or ended by itself.
 
-    def __init__(self, name: str, what: str, log_path: Path) -> None:
+    Carries the lines of its log that tell why (`telling`, else the last ones).
+    """
+
+    def __init__(self, name: str, what: str, log_path: Path, telling: str | None = None) -> None:
         self.log_path = log_path
-        lines = tail(log_path, 20) or "(its log is empty)"
-        super().__init__(f"{name} {what}. The last lines of its log ({log_path}):\n{lines}")
+        lines = telling or tail(log_path, 20) or "(nothing)"
+        super().__init__(f"{name} {what}. Its log ({log_path}) says:\n{lines}")
 
 
 @dataclass(frozen=True)
