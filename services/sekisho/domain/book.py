@@ -237,6 +237,10 @@ class Rulebook:
     reasons: Mapping[tuple[str, str], Mapping[str | None, Reason]]
     """(code, rule) → organization id (None: any other) → what it says there."""
     obligations: Mapping[tuple[str, str], Obligation]
+    bases: Mapping[tuple[str, str], Text]
+    """(basis code, rule) → what it means; for display, a decision carries the code alone."""
+    record_statement: Text
+    """The statement that consent is held (ER 20(1)(ii)イ); `{consents}` stands for the consents' ids."""
 
     def reason(self, code: str, rule: str, organization: str | None) -> Reason:
         """The reason as it stands for a requester's organization. Raises KeyError for a pair no rule declares."""

@@ -1,0 +1,216 @@
+"""Agreements, notices, moratoria and ended purposes → the domain's types."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sekisho.domain.book import (
+    Agreement,
+    BatchAgreement,
+    EndedPurpose,
+    Entrustment,
+    JointUse,
+    Moratorium,
+    OtherAgreement,
+    Succession,
+)
+from sekisho.rulebook.model_agreements import EntrustmentSource, JointUseSource, SuccessionSource
+from sekisho.rulebook.resolve import AGREEMENT_SECTIONS, Resolver
+from sekisho.rulebook.yamltree import Path
+
+
+def agreements(resolver: Resolver) -> dict[str, Agreement]:
+    """All agreements and notices by id; an id stands for one of them alone, whatever its kind."""
+    _once(resolver)
+    sources = resolver.sources
+    found: list[Agreement] = []
+    found += [_entrustment(resolver, name, source) for name, source in sources.entrustments.items()]
+    found += _batches(resolver)
+    found += [_succession(resolver, name, source) for name, source in sources.successions.items()]
+    found += [_joint_use(resolver, name, source) for name, source in sources.joint_uses.items()]
+    found += _opt_outs(resolver)
+    found += _equivalent_systems(resolver)
+    return {agreement.id: agreement for agreement in found}
+
+
+def _once(resolver: Resolver) -> None:
+    seen: dict[str, str] = {}
+    for section in AGREEMENT_SECTIONS:
+        for name in getattr(resolver.sources, section):
+            if seen.setdefault(name, section) != section:
+                resolver.note(
+                    (section, name), f'the id "{name}" stands in {seen[name]} too', "give it another id"
+                )
+
+
+def _entrustment(resolver: Resolver, name: str, source: EntrustmentSource) -> Entrustment:
+    path: Path = ("entrustments", name)
+    resolver.in_order(path, source.valid_from, source.valid_until)
+    if source.trustee == source.controller:
+        resolver.note((*path, "trustee"), f'"{source.trustee}" cannot be entrusted by itself')
+    return Entrustment(
+        id=name,
+        controller=resolver.organization((*path, "controller"), source.controller),
+        trustee=resolver.organization((*path, "trustee"), source.trustee),
+        sub_trustees=resolver.organizations((*path, "sub_trustees"), source.sub_trustees),
+        items=resolver.items((*path, "items"), source.items),
+        purposes=resolver.purposes((*path, "purposes"), source.purposes),
+        valid_from=source.valid_from,
+        valid_until=source.valid_until,
+    )
+
+
+def _batches(resolver: Resolver) -> Iterable[BatchAgreement]:
+    for name, source in resolver.sources.batch_agreements.items():
+        path: Path = ("batch_agreements", name)
+        resolver.in_order(path, source.first_provision, source.last_provision)
+        yield BatchAgreement(
+            id=name,
+            provider=resolver.organization((*path, "provider"), source.provider),
+            recipient=resolver.organization((*path, "recipient"), source.recipient),
+            items=resolver.items((*path, "items"), source.items),
+            purpose=resolver.purpose((*path, "purpose"), source.purpose),
+            first_provision=source.first_provision,
+            last_provision=source.last_provision,
+        )
+
+
+def _succession(resolver: Resolver, name: str, source: SuccessionSource) -> Succession:
+    path: Path = ("successions", name)
+    if source.holder is not None:
+        resolver.holder((*path, "holder"), source.holder)
+    return Succession(
+        id=name,
+        predecessor=resolver.predecessor((*path, "predecessor"), source.predecessor),
+        successor=resolver.organization((*path, "successor"), source.successor),
+        effective_on=source.effective_on,
+        items=resolver.optional_items((*path, "items"), source.items),
+        purposes=resolver.optional_purposes((*path, "purposes"), source.purposes),
+    )
+
+
+def _joint_use(resolver: Resolver, name: str, source: JointUseSource) -> JointUse:
+    path: Path = ("joint_uses", name)
+    if source.responsible is not None:
+        resolver.organization((*path, "responsible", "organization"), source.responsible.organization)
+    return JointUse(
+        id=name,
+        published_on=source.published_on,
+        items=resolver.items((*path, "items"), source.items),
+        users=resolver.organizations((*path, "users"), source.users),
+        purposes=resolver.purposes((*path, "purposes"), source.purposes),
+        complete=not missing_particulars(source),
+    )
+
+
+def missing_particulars(source: JointUseSource) -> tuple[str, ...]:
+    """Which of the five particulars of APPI 27(5)(iii) a notice lacks; the responsible party's in detail."""
+    responsible = source.responsible
+    stated = {
+        "that it is joint use": source.states_joint_use,
+        "the items": bool(source.items),
+        "the range of users": bool(source.users),
+        "the purposes": bool(source.purposes),
+        "the responsible party": responsible is not None,
+        "the responsible party's address": responsible is None or responsible.address is not None,
+        "the responsible party's representative": responsible is None
+        or responsible.representative is not None,
+    }
+    return tuple(particular for particular, there in stated.items() if not there)
+
+
+def _opt_outs(resolver: Resolver) -> Iterable[OtherAgreement]:
+    for name, source in resolver.sources.opt_outs.items():
+        path: Path = ("opt_outs", name)
+        resolver.holder((*path, "holder"), source.holder)
+        resolver.items((*path, "items"), source.items)
+        if source.side_business is not None:
+            resolver.purpose((*path, "side_business"), source.side_business)
+        resolver.in_order(path, source.notified_on, source.open_from)
+        yield OtherAgreement(name, "opt_out")
+
+
+def _equivalent_systems(resolver: Resolver) -> Iterable[OtherAgreement]:
+    for name, source in resolver.sources.equivalent_systems.items():
+        path: Path = ("equivalent_systems", name, "recipient")
+        recipient = resolver.sources.organizations.get(resolver.organization(path, source.recipient))
+        if recipient is not None and recipient.country == "JP":
+            resolver.note(
+                path, f'"{source.recipient}" is not abroad', "an equivalent system concerns APPI 28 alone"
+            )
+        yield OtherAgreement(name, "equivalent_system")
+
+
+def by_parties(found: Iterable[Agreement]) -> dict[tuple[str, str], tuple[Entrustment, ...]]:
+    """Entrustments by (controller, trustee or registered sub-trustee)."""
+    grouped: dict[tuple[str, str], list[Entrustment]] = defaultdict(list)
+    for agreement in found:
+        if isinstance(agreement, Entrustment):
+            for trustee in sorted({agreement.trustee, *agreement.sub_trustees}):
+                grouped[agreement.controller, trustee].append(agreement)
+    return {parties: tuple(entrustments) for parties, entrustments in grouped.items()}
+
+
+def by_succession(found: Iterable[Agreement]) -> dict[tuple[str, str], tuple[Succession, ...]]:
+    """Successions by (predecessor, successor)."""
+    grouped: dict[tuple[str, str], list[Succession]] = defaultdict(list)
+    for agreement in found:
+        if isinstance(agreement, Succession):
+            grouped[agreement.predecessor, agreement.successor].append(agreement)
+    return {parties: tuple(successions) for parties, successions in grouped.items()}
+
+
+def by_user(found: Iterable[Agreement]) -> dict[str, tuple[JointUse, ...]]:
+    """Joint-use notices by each of their users."""
+    grouped: dict[str, list[JointUse]] = defaultdict(list)
+    for agreement in found:
+        if isinstance(agreement, JointUse):
+            for user in sorted(agreement.users):
+                grouped[user].append(agreement)
+    return {user: tuple(notices) for user, notices in grouped.items()}
+
+
+def moratoria(resolver: Resolver) -> tuple[Moratorium, ...]:
+    """The stops; one that names neither activity nor system would stop everything and is a problem."""
+    compiled = []
+    for name, source in sorted(resolver.sources.moratoria.items()):
+        path: Path = ("moratoria", name)
+        resolver.in_order(path, source.start, source.end)
+        if source.activities is None and source.systems is None:
+            resolver.note(
+                path, f'moratorium "{name}" names neither activities nor systems', "name what is stopped"
+            )
+        named = source.organizations
+        compiled.append(
+            Moratorium(
+                id=name,
+                organizations=None
+                if named is None
+                else resolver.organizations((*path, "organizations"), named),
+                activities=None if source.activities is None else frozenset(source.activities),
+                systems=resolver.systems((*path, "systems"), source.systems),
+                item_classes=None if source.item_classes is None else frozenset(source.item_classes),
+                purposes=resolver.optional_purposes((*path, "purposes"), source.purposes),
+                start=source.start,
+                end=source.end,
+            )
+        )
+    return tuple(compiled)
+
+
+def ended(resolver: Resolver) -> dict[str, tuple[EndedPurpose, ...]]:
+    """Ended purposes by holder id."""
+    grouped: dict[str, list[EndedPurpose]] = defaultdict(list)
+    for name, source in sorted(resolver.sources.ended_purposes.items()):
+        path: Path = ("ended_purposes", name)
+        grouped[resolver.holder((*path, "holder"), source.holder)].append(
+            EndedPurpose(
+                id=name,
+                holder=source.holder,
+                items=resolver.optional_items((*path, "items"), source.items),
+                purposes=resolver.purposes((*path, "purposes"), source.purposes),
+                since=source.since,
+            )
+        )
+    return {holder: tuple(purposes) for holder, purposes in grouped.items()}
