@@ -351,7 +351,7 @@ class AuditSettings(Group):
 
     retention_years: PositiveInt = Field(
         10,
-        description="Years for which decisions and rejected events are kept in the log: the audit period of the sample group.",
+        description="Years for which decisions and rejected events are kept in the log: the contract's audit period.",
     )
 
 

@@ -26,48 +26,14 @@ from uuid import UUID
 
 from structlog.types import EventDict, WrappedLogger
 
-WITHHELD_WORDS: Final = frozenset(
-    {
-        "subject",
-        "subjects",
-        "customer",
-        "customers",
-        "person",
-        "guardian",
-        "operator",
-        "branch",
-        "representative",
-        "requester",
-        "recipient",
-        "counterparty",
-        "holder",
-        "relation",
-        "username",
-        "name",
-        "names",
-        "address",
-        "addresses",
-        "phone",
-        "birth",
-        "key",
-        "keys",
-        "payload",
-        "payloads",
-        "value",
-        "values",
-        "body",
-        "content",
-        "contents",
-        "data",
-        "headers",
-        "evidence",
-        "document",
-        "statement",
-        "password",
-        "secret",
-        "token",
-    }  # fmt: skip
-)
+WITHHELD_WORDS: Final = frozenset({
+    "subject", "subjects", "customer", "customers", "person", "guardian", "operator", "branch", "representative",
+    "requester", "recipient", "counterparty", "holder", "relation", "username",
+    "name", "names", "address", "addresses", "phone", "birth",
+    "key", "keys", "payload", "payloads", "value", "values", "body", "content", "contents", "data", "headers",
+    "evidence", "document", "statement",
+    "password", "secret", "token",
+})  # fmt: skip
 """A key that has one of these among its words (`subject_id`, `list_name`) is withheld."""
 
 WITHHELD_KEYS: Final = frozenset({"request_id", "event_id", "consent_id", "list_id", "suspension_id"})
