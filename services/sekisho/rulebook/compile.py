@@ -15,7 +15,7 @@ from sekisho.rulebook.model import Sources
 from sekisho.rulebook.problems import Problem, RulebookError
 from sekisho.rulebook.remainder import check_remainder
 from sekisho.rulebook.resolve import Resolver
-from sekisho.rulebook.sources import Validated, validate
+from sekisho.rulebook.sources import read
 
 NOT_SOURCES = "cases"
 """A folder of a rulebook that holds its cases, which are no part of what is decided by."""
@@ -72,16 +72,22 @@ def compile_sources(texts: Mapping[str, str]) -> LoadedRulebook:
 
 @functools.lru_cache(maxsize=16)
 def _compile(texts: tuple[tuple[str, str], ...]) -> LoadedRulebook:
-    validated = validate(dict(texts))
-    return LoadedRulebook(_book(validated), validated.sources, dict(texts))
+    draft = read(dict(texts))
+    if draft.validated is None:
+        raise RulebookError(draft.problems)
+    resolver = Resolver(draft.validated, draft.left_out)
+    book = _book(resolver)
+    if draft.problems or resolver.problems:
+        raise RulebookError([*draft.problems, *resolver.problems])
+    return LoadedRulebook(book, draft.validated.sources, dict(texts))
 
 
-def _book(validated: Validated) -> Rulebook:
-    resolver = Resolver(validated)
-    sources = validated.sources
+def _book(resolver: Resolver) -> Rulebook:
+    """The rulebook as far as it resolves; the resolver's problems tell whether it is whole."""
+    sources = resolver.sources
     found = compile_agreements.agreements(resolver)
     check_remainder(resolver)
-    book = Rulebook(
+    return Rulebook(
         version=sources.rulebook.version,
         digest=digest(sources),
         items=compile_world.items(resolver),
@@ -109,9 +115,6 @@ def _book(validated: Validated) -> Rulebook:
         bases=compile_rules.bases(resolver),
         record_statement=compile_world.text(sources.rulebook.record_statement),
     )
-    if resolver.problems:
-        raise RulebookError(resolver.problems)
-    return book
 
 
 def _terms(terms: Iterable[str]) -> tuple[str, ...]:

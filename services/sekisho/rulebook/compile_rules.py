@@ -118,7 +118,10 @@ def _declared(resolver: Resolver, part: str, declared: Iterable[Cite], what: str
         for code in getattr(rule, part)
     }
     for cite in sorted(pairs - stated):
-        resolver.note(("rules", cite.rule, part), f'{cite.rule} lacks the text of its {what} "{cite.code}"')
+        if cite.rule not in resolver.left_out:
+            resolver.note(
+                ("rules", cite.rule, part), f'{cite.rule} lacks the text of its {what} "{cite.code}"'
+            )
     for cite in sorted(stated - pairs):
         if cite.rule.split("-")[0] in families:
             known = [other.code for other in pairs if other.rule == cite.rule]

@@ -16,9 +16,13 @@ AGREEMENT_SECTIONS = (
 
 
 class Resolver:
-    """Looks up what the sources refer to; `problems` collects what is not there."""
+    """Looks up what the sources refer to; `problems` collects what is not there.
 
-    def __init__(self, validated: Validated) -> None:
+    `left_out` names entries that stand but have problems of their own: a reference to one is no further problem.
+    """
+
+    def __init__(self, validated: Validated, left_out: frozenset[str] = frozenset()) -> None:
+        self.left_out = left_out
         self.sources = validated.sources
         self.problems: list[Problem] = []
         self._places = validated.places
@@ -39,7 +43,8 @@ class Resolver:
             try:
                 found |= self._selectors.items((selector,))
             except UnknownSelectorError as error:
-                self.note((*path, index), str(error), error.hint)
+                if not self._excused(selector):
+                    self.note((*path, index), str(error), error.hint)
         return found
 
     def purposes(self, path: Path, selectors: Iterable[str]) -> frozenset[str]:
@@ -49,7 +54,8 @@ class Resolver:
             try:
                 found |= self._selectors.purposes((selector,))
             except UnknownSelectorError as error:
-                self.note((*path, index), str(error), error.hint)
+                if not self._excused(selector):
+                    self.note((*path, index), str(error), error.hint)
         return found
 
     def optional_items(self, path: Path, selectors: Iterable[str] | None) -> frozenset[str] | None:
@@ -108,6 +114,14 @@ class Resolver:
             self.note(path, f"{last} lies before {first}", "exchange the days or correct one")
 
     def _known(self, path: Path, name: str, what: str, known: Collection[str]) -> str:
-        if name not in known:
+        if name not in known and not self._excused(name):
             self.note(path, f'"{name}" is no {what} of this rulebook', nearest(name, known))
         return name
+
+    def _excused(self, name: str) -> bool:
+        """Whether a name may mean something that was left out: itself, or through a prefix or a class."""
+        if name in self.left_out:
+            return True
+        if name.endswith(".*"):
+            return any(left.startswith(name[:-1]) for left in self.left_out)
+        return "." not in name and any("." in left for left in self.left_out)

@@ -42,31 +42,78 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """Sources that follow the models; references between them are not judged yet (`crosscheck`)."""
+    """Sources that follow the models; references between them are not judged yet (`resolve`)."""
 
     sources: Sources
     places: Places
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What could be read of a rulebook, so that one slip does not hide the others.
+
+    `validated` is None where too little is left to look further. `left_out` names the entries that have problems of
+    their own and were left out: a reference to one of them is no further problem.
+    """
+
+    validated: Validated | None
+    problems: tuple[Problem, ...]
+    left_out: frozenset[str] = frozenset()
+
+
 def validate(texts: Mapping[str, str]) -> Validated:
     """Validate the texts of a rulebook, by relative path. Raises RulebookError with every problem found."""
+    draft = read(texts)
+    if draft.validated is None or draft.problems:
+        raise RulebookError(draft.problems)
+    return draft.validated
+
+
+def read(texts: Mapping[str, str]) -> Draft:
+    """Read as much of a rulebook as follows the models, with everything that does not."""
     problems: list[Problem] = []
     merged = _Merged()
+    unreadable = False
     for file in sorted(texts):
         tree = parse(file, texts[file])
+        unreadable |= not tree.data
         problems += tree.problems
         problems += merged.add(tree)
     places = Places(merged.keys, merged.values)
     if not texts:
-        problems.append(Problem(".", 1, "no rulebook file (*.yaml) here"))
+        return Draft(None, (Problem(".", 1, "no rulebook file (*.yaml) here"),))
     try:
-        sources = Sources.model_validate_json(json.dumps(merged.data))
+        return Draft(Validated(_model(merged.data), places), tuple(problems))
     except ValidationError as error:
-        problems += _validation_problems(error, places)
-        raise RulebookError(problems) from error
-    if problems:
-        raise RulebookError(problems)
-    return Validated(sources, places)
+        details = error.errors(include_url=False)
+    if unreadable:  # what is missing at the top most likely stands in the file that could not be read
+        details = [detail for detail in details if len(detail["loc"]) > 1]
+    problems += [_problem(detail, places) for detail in details]
+    return _without_faulty(merged.data, details, places, tuple(problems))
+
+
+def _model(data: Mapping[str, Data]) -> Sources:
+    return Sources.model_validate_json(json.dumps(data))
+
+
+def _without_faulty(
+    data: Mapping[str, Data], details: Iterable[ErrorDetails], places: Places, problems: tuple[Problem, ...]
+) -> Draft:
+    """Leave out each faulty entry and look whether the rest follows the models."""
+    faulty = {(str(detail["loc"][0]), str(detail["loc"][1])) for detail in details if len(detail["loc"]) > 1}
+    unknown = {str(detail["loc"][0]) for detail in details if detail["type"] == "extra_forbidden"}
+    rest = {
+        section: {key: value for key, value in content.items() if (section, key) not in faulty}
+        if isinstance(content, dict)
+        else content
+        for section, content in data.items()
+        if section in Sources.model_fields or section not in unknown
+    }
+    try:
+        validated = Validated(_model(rest), places)
+    except ValidationError:  # a fault of a section itself: its problems are told already
+        return Draft(None, problems)
+    return Draft(validated, problems, frozenset(key for _, key in faulty))
 
 
 class _Merged:
@@ -111,10 +158,9 @@ def _name(path: Path) -> str:
     return ".".join(str(step) for step in path)
 
 
-def _validation_problems(error: ValidationError, places: Places) -> Iterable[Problem]:
-    for detail in error.errors(include_url=False):
-        path = tuple(step for step in detail["loc"] if step != "[key]")
-        yield places.problem(path, *_wording(detail, path))
+def _problem(detail: ErrorDetails, places: Places) -> Problem:
+    path = tuple(step for step in detail["loc"] if step != "[key]")
+    return places.problem(path, *_wording(detail, path))
 
 
 def _wording(detail: ErrorDetails, path: Path) -> tuple[str, str]:
