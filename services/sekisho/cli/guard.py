@@ -1,0 +1,116 @@
+"""The worldwide guard: what an error, Ctrl-C or a closed pipe looks like to whoever called `sekisho`.
+
+An expected error is told in words, with what to do, and no traceback (`--debug` shows it). Exit codes are those of the
+contract: 0 done, 1 found something wrong, 2 usage; and, as shells have them, 130 after Ctrl-C, 141 after a closed pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+import click
+
+from sekisho.cli.lazy import LazyGroup
+
+DONE: Final = 0
+FOUND: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+PIPE_CLOSED: Final = 141
+
+
+class CommandError(Exception):
+    """What a command could not do: the text says what is wrong, `remedy` what to do; `code` is the exit code."""
+
+    def __init__(self, message: str, remedy: str = "", *, code: int = FOUND) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code
+
+
+class InputError(CommandError):
+    """What was given to a command cannot be used: wrong usage (exit code 2)."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy, code=USAGE)
+
+
+class GuardedGroup(LazyGroup):
+    """A lazy group that ends the process in an orderly way, whatever happens below it."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: ARG002 (click's signature; this one always ends the process)
+        **extra: Any,
+    ) -> NoReturn:
+        """Run the command that `args` (default: the process's) name and exit."""
+        given = list(sys.argv[1:] if args is None else args)
+        debug = "--debug" in given[: _options_end(given)]
+        for stream in (sys.stdout, sys.stderr):
+            _never_fails_to_encode(stream)
+        try:
+            code = super().main(given, prog_name or "sekisho", complete_var, standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_stdout()
+            sys.exit(PIPE_CLOSED)
+        except BaseException as error:  # noqa: BLE001 (told, never swallowed: the exit code says it)
+            if debug:
+                traceback.print_exception(error)
+            code = _told(error)
+        sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _options_end(given: Sequence[str]) -> int:
+    """How many of the arguments are options of the root."""
+    for index, argument in enumerate(given):
+        if not argument.startswith("-"):
+            return index
+    return len(given)
+
+
+def _told(error: BaseException) -> int:
+    """Say what happened on stderr; the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FOUND
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        return _told(error.exceptions[0])
+    from sekisho.cli.expected import as_command_error
+
+    known = error if isinstance(error, CommandError) else as_command_error(error)
+    if known is None:
+        known = CommandError(
+            f"{type(error).__name__}: {error}",
+            "This is a fault in Sekisho. `sekisho --debug …` shows where; please report it.",
+        )
+    click.echo(click.style("Error: ", fg="red", bold=True) + known.message, err=True)
+    if known.remedy:
+        click.echo(known.remedy, err=True)
+    return known.code
+
+
+def _never_fails_to_encode(stream: Any) -> None:
+    """A terminal that knows no Japanese shows `?`; a decision is never lost to it."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+
+
+def _leave_stdout() -> None:
+    """Whoever read our output has gone: what is still buffered must not fail at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)

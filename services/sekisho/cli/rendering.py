@@ -1,0 +1,163 @@
+"""Messages in words: a request, a decision, a record, a rejected event, a consent event, as a person reads them.
+
+Outputs are read leniently, as their every reader must: what is absent is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sekisho.cli.screen import Screen, mapping
+
+_INDENT: Final = 4
+_EFFECTS: Final = {"allow": ("✓ ALLOW 許可", "bold green"), "deny": ("✗ DENY 拒否", "bold red")}
+
+
+def show_request(screen: Screen, request: dict[str, Any], *, indent: int = 0) -> None:
+    """Who asks, for what, whose, why and how."""
+    screen.text(_who(mapping(request.get("requester"))), indent=indent, first="who   ", lead="dim")
+    subject = mapping(request.get("subject"))
+    items = ", ".join(map(str, request.get("items") or ())) or "nothing"
+    what = f"{request.get('action')} {items} of {subject.get('id')} (held by {request.get('holder')})"
+    recipient = mapping(request.get("recipient"))
+    if recipient:
+        what += f" → {recipient.get('id')} as {recipient.get('relation')}"
+    screen.text(what, indent=indent, first="asks  ", lead="dim")
+    screen.text(_why(request), indent=indent, first="for   ", lead="dim")
+
+
+def _who(requester: dict[str, Any]) -> str:
+    operator = requester.get("operator")
+    person = f"operator {operator}" if operator else "no operator (automatic)"
+    branch = f", {requester['branch']}" if requester.get("branch") else ""
+    return f"{requester.get('organization')}, {requester.get('business')}, {requester.get('system')}: {person}{branch}"
+
+
+def _why(request: dict[str, Any]) -> str:
+    activity = mapping(request.get("activity"))
+    told = [str(request.get("purpose"))]
+    anticipated = request.get("anticipated_purposes") or ()
+    if anticipated:
+        told.append("anticipating " + ", ".join(map(str, anticipated)))
+    told.append(f"{activity.get('kind')} ({activity.get('mode')})")
+    if activity.get("list_name"):
+        told.append(f"「{activity['list_name']}」")
+    if activity.get("selected_by") is not None:
+        told.append("chosen by " + (", ".join(map(str, activity["selected_by"])) or "nothing: everyone"))
+    return "; ".join(told)
+
+
+def show_decision(screen: Screen, decision: dict[str, Any], *, indent: int = 0) -> None:
+    """The effect, what each item gets, every reason in both languages with its remedy, near misses, duties."""
+    mark, style = _EFFECTS.get(str(decision.get("effect")), ("?", "bold"))
+    screen.text(_where(decision), indent=indent, first=f"{mark}  ", lead=style, style="dim")
+    inner = indent + _INDENT
+    for item in decision.get("items") or ():
+        _item(screen, item, inner)
+    for reason in decision.get("reasons") or ():
+        _reason(screen, reason, inner)
+    for missed in decision.get("near_misses") or ():
+        failed = ", ".join(missed.get("failed") or ())
+        screen.text(
+            f"{missed.get('consent_id')} would serve, but for: {failed}", indent=inner, first="near miss  "
+        )
+    for duty in decision.get("obligations") or ():
+        _both(screen, mapping(duty.get("message")), inner, f"still owed ({duty.get('rule')})  ")
+    served = [f"{each.get('consent_id')} ({', '.join(each.get('serves') or ())})" for each in decision.get("consents") or ()]  # fmt: skip
+    if served:
+        screen.text("; ".join(served), indent=inner, first="rests on   ")
+    if decision.get("record_exemption"):
+        screen.text(str(decision["record_exemption"]), indent=inner, first="no record owed  ")
+
+
+def _where(decision: dict[str, Any]) -> str:
+    told = [f"request {decision.get('request_id')}"]
+    position = mapping(decision.get("request_position"))
+    if position:
+        told.append(f"at {position.get('partition')}:{position.get('offset')}")
+    if decision.get("duplicate_of") is not None:
+        told.append(f"sent again: first answered at offset {decision['duplicate_of']}")
+    return ", ".join(told)
+
+
+def _item(screen: Screen, item: dict[str, Any], indent: int) -> None:
+    allowed = item.get("effect") == "allow"
+    why = item.get("basis") if allowed else item.get("reasons")
+    role = " (chosen by)" if item.get("role") == "selection" else ""
+    screen.text(
+        f"{item.get('item')}{role}: {', '.join(why or ())}",
+        indent=indent,
+        first="✓ " if allowed else "✗ ",
+        lead="green" if allowed else "red",
+    )
+
+
+def _reason(screen: Screen, reason: dict[str, Any], indent: int) -> None:
+    head = " · ".join(str(reason[key]) for key in ("code", "rule", "severity", "citation") if reason.get(key))
+    screen.text(head, indent=indent, style="bold")
+    _both(screen, mapping(reason.get("message")), indent, "")
+    _both(screen, mapping(reason.get("remedy")), indent, "→ ")
+
+
+def _both(screen: Screen, text: dict[str, Any], indent: int, first: str) -> None:
+    for language in ("ja", "en"):
+        if text.get(language):
+            screen.text(str(text[language]), indent=indent + (0 if first else 2), first=first)
+
+
+def show_record(screen: Screen, record: dict[str, Any], *, indent: int = 0) -> None:
+    """The third-party-provision record: who gave what of whom to whom, on which basis, kept until when."""
+    counterparty = mapping(record.get("counterparty"))
+    subject = mapping(record.get("subject")).get("id") or "no person named"
+    items = ", ".join(record.get("items") or ())
+    screen.text(
+        f"{record.get('controller')} → {counterparty.get('name')} ({counterparty.get('address')}, "
+        f"{counterparty.get('representative')}): {items} of {subject}",
+        indent=indent,
+        first="▤ RECORD 第三者提供記録  ",
+        lead="bold cyan",
+    )
+    inner = indent + _INDENT
+    statement = mapping(record.get("consent")).get("statement")
+    if statement:
+        screen.text(str(statement), indent=inner)
+    until = record.get("retain_until") or "open: provision goes on"
+    screen.text(
+        f"{record.get('basis')}, {record.get('method')}, on {record.get('provided_on')}; "
+        f"kept until {until} ({record.get('retention_rule')})",
+        indent=inner,
+    )
+
+
+def show_rejected(screen: Screen, rejected: dict[str, Any], *, indent: int = 0) -> None:
+    """Why a message was rejected and where it stands; never its content."""
+    position = mapping(rejected.get("position"))
+    field = f", field {rejected['field']}" if rejected.get("field") else ""
+    screen.text(
+        f"{rejected.get('cause')}{field}: {position.get('topic')} {position.get('partition')}:"
+        f"{position.get('offset')}, {rejected.get('size')} bytes",
+        indent=indent,
+        first="⚠ REJECTED 不受理  ",
+        lead="bold yellow",
+    )
+    _both(screen, mapping(rejected.get("message")), indent + 2, "")
+
+
+def show_event(screen: Screen, type_: str, data: dict[str, Any], *, indent: int = 0) -> None:
+    """A consent event in one paragraph: what happened, and the facts that the rules ask for."""
+    what = type_.removeprefix("sekisho.").rpartition(".v")[0]
+    names = ("consent_id", "suspension_id", "kind", "controller", "method", "mode", "given_at", "withdrawn_at",
+             "refused_at", "confirmed_at", "ordered_at", "lifted_at", "registered_at", "cancelled_at", "purposes",
+             "recipients")  # fmt: skip
+    facts = [f"{name} {_plain(data[name])}" for name in names if data.get(name) not in (None, [], ())]
+    if what == "consent.granted" and data.get("given_at") is None:
+        facts.append("no date")
+    screen.text(
+        f"{data.get('subject_id')}: {what}; {', '.join(facts)}", indent=indent, first="● ", lead="bold blue"
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(str(mapping(each).get("id") or each) for each in value) + "]"
+    return str(value)
