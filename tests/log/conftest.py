@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from log.bench import Bench, Clock
 
+from kafka_settings import kafka_config
+from log.bench import Bench, Clock
+from sekisho.log.kafka import KafkaLog
 from sekisho.log.memory import MemoryConfig, MemoryLog
 
 
@@ -19,6 +21,13 @@ def clock() -> Clock:
 async def memory_bench(clock: Clock, topic_prefix: str) -> AsyncIterator[Bench]:
     config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
     bench = Bench(MemoryLog(config, clock), topic_prefix)
+    yield bench
+    await bench.close()
+
+
+@pytest.fixture
+async def kafka_bench(broker: str, topic_prefix: str) -> AsyncIterator[Bench]:
+    bench = Bench(KafkaLog(kafka_config(broker)), topic_prefix)
     yield bench
     await bench.close()
 

@@ -14,7 +14,7 @@ class PendingSends:
 
     def __init__(self) -> None:
         self._futures: list[asyncio.Future[int]] = []
-        self._failure: BaseException | None = None
+        self._failure: LogError | None = None
 
     def track(self, future: asyncio.Future[int]) -> asyncio.Future[int]:
         """Remembers a send; gives the future to hand to the caller."""
@@ -23,11 +23,13 @@ class PendingSends:
         return future
 
     def _note(self, future: asyncio.Future[int]) -> None:
-        failure = asyncio.CancelledError() if future.cancelled() else future.exception()
+        failure = SendError("a send was cancelled") if future.cancelled() else future.exception()
+        if failure is not None and not isinstance(failure, LogError):
+            failure = SendError(repr(failure))
         self._failure = self._failure or failure
 
     @property
-    def failure(self) -> BaseException | None:
+    def failure(self) -> LogError | None:
         """The first send that failed in this writer's life, if one did."""
         return self._failure
 
@@ -47,28 +49,21 @@ class WriterLifecycle:
     """Tells which call a transactional writer may take. After a failure only `abort` (once, to end what is open) and
     `stop` are left: the sequence number has advanced past what failed (runtime.md [M])."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, sends: PendingSends) -> None:
         self._name = name
+        self._sends = sends
         self._running = False
         self._open = False
         self._broken: LogError | None = None
-
-    @property
-    def in_transaction(self) -> bool:
-        return self._open
 
     def started(self) -> None:
         if self._running:
             raise RuntimeError(f"writer {self._name} is started already")
         self._running = True
 
-    def broke(self, error: LogError) -> LogError:
-        """Notes the failure after which the writer takes no work any more; gives it back to be raised."""
-        self._broken = self._broken or error
-        return error
-
     def begun(self) -> None:
-        self.refuse_if_broken()
+        """Raises what broke the writer, RuntimeError out of turn."""
+        self._refuse_if_broken()
         if not self._running or self._open:
             raise RuntimeError(
                 f"writer {self._name} is not ready to begin (not started, or in a transaction)"
@@ -76,21 +71,34 @@ class WriterLifecycle:
         self._open = True
 
     def need_transaction(self) -> None:
-        self.refuse_if_broken()
-        if not self._open:
-            raise RuntimeError(f"writer {self._name} is in no transaction: begin() first")
+        """For all that adds to a transaction or commits it; raises as `begun` does."""
+        self._refuse_if_broken()
+        self.need_open()
 
-    def refuse_if_broken(self) -> None:
-        if self._broken is not None:
-            text = f"writer {self._name} failed before and takes no more work, stop it: {self._broken}"
-            raise type(self._broken)(text) from self._broken
+    def need_open(self) -> None:
+        """For `abort`, which a broken writer may still do."""
+        if not self._open:
+            if self._broken is not None:
+                self._refuse_if_broken()
+            raise RuntimeError(f"writer {self._name} is in no transaction: begin() first")
 
     def ended(self) -> None:
         self._open = False
 
+    def broke(self, error: LogError) -> LogError:
+        """Notes the failure after which the writer takes no work any more; gives it back to be raised."""
+        self._broken = self._broken or error
+        return error
+
     def stopped(self) -> None:
         self._running = self._open = False
-        self.broke(LogError("stopped"))
+        self.broke(LogError("it was stopped"))
+
+    def _refuse_if_broken(self) -> None:
+        broken = self._broken or self._sends.failure
+        if broken is not None:
+            text = f"writer {self._name} takes no more work, stop it: {broken}"
+            raise type(broken)(text) from broken
 
 
 def in_batches(sizes: Sequence[int], limit: int) -> list[slice]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sekisho.log.lifecycle import PendingSends, WriterLifecycle
 from sekisho.log.memory_store import Outcome, Store, Transaction
-from sekisho.log.port import FencedError, Outgoing, Partition, SendError
+from sekisho.log.port import FencedError, LogError, Outgoing, Partition, SendError
 from sekisho.log.routing import partition_for
 
 
@@ -19,7 +19,7 @@ class MemoryTransactionalWriter:
         self._store = store
         self._id = transactional_id
         self._sends = sends
-        self._life = WriterLifecycle(transactional_id)
+        self._life = WriterLifecycle(transactional_id, sends)
         self._epoch = -1
         self._transaction: Transaction | None = None
         self._gaps: set[Partition] = set()
@@ -64,24 +64,21 @@ class MemoryTransactionalWriter:
         self._life.need_transaction()
         try:
             await self._sends.settle(timeout_s=0)
-        except SendError as error:
+        except LogError as error:
             raise self._life.broke(error) from error
         await asyncio.sleep(0)
         self._end(Outcome.COMMITTED)
 
     async def abort(self) -> None:
-        if not self._life.in_transaction:
-            raise RuntimeError(f"writer {self._id} is in no transaction")
-        if self._sends.failure is not None:
-            self._life.broke(SendError(f"a send failed: {self._sends.failure}"))
+        self._life.need_open()
         await asyncio.sleep(0)
         self._end(Outcome.ABORTED)
 
     def _end(self, outcome: Outcome) -> None:
+        self._life.ended()
         with _Fencing(self._life):
             self._store.end(self._id, self._epoch, outcome)
         self._transaction = None
-        self._life.ended()
 
     async def stop(self) -> None:
         self._life.stopped()

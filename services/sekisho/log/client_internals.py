@@ -1,0 +1,136 @@
+"""Every use of aiokafka's private parts, in one place, each with its reason. Read against aiokafka 0.14.0; the lock pins
+it, and the contract suite (`tests/log/`) shows at once when another version behaves otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import aiokafka.producer.sender
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from sekisho.log.port import Partition
+
+
+def lower_commit_backoff(seconds: float) -> None:
+    """How long aiokafka waits when a new transaction meets the last one's marker still being written.
+
+    It is a module constant of 20 ms, and nearly every turn waits for it: at 3 ms a turn of 10 records falls from 26 to
+    7.6 ms at the median (runtime.md [M]). For the whole process.
+    """
+    aiokafka.producer.sender.BACKOFF_OVERRIDE = seconds
+
+
+def fatal_error(producer: AIOKafkaProducer) -> BaseException | None:
+    """What ended the sender, if it ended: afterwards aiokafka only answers with failed assertions of its state machine."""
+    task = producer._sender.sender_task
+    if task is None or not task.done():
+        return None
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
+
+
+async def close_producer(producer: AIOKafkaProducer, timeout_s: float) -> None:
+    """Stops a producer within the time-out. `stop()` alone can loop without end when no coordinator answers [S]."""
+    await _stop_or_cut_off(producer.stop(), timeout_s, (producer._sender, producer._message_accumulator))
+    await _close_client(producer.client, timeout_s)
+
+
+async def close_consumer(consumer: AIOKafkaConsumer, timeout_s: float) -> None:
+    """Stops a consumer (it leaves its group) within the time-out; without it a coordinator's silence holds it up."""
+    await _stop_or_cut_off(consumer.stop(), timeout_s, (consumer._coordinator, consumer._fetcher))
+    await _close_client(consumer._client, timeout_s)
+
+
+async def _stop_or_cut_off(stopping: Any, timeout_s: float, owners: tuple[object, ...]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await stopping
+    await _cancel_tasks_of(owners, timeout_s)
+
+
+async def _close_client(client: Any, timeout_s: float) -> None:
+    """Closing twice does no harm: it is what `stop` does last, if it gets there."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await client.close()
+    await _cancel_tasks_of((client,), timeout_s)
+
+
+async def _cancel_tasks_of(owners: tuple[object, ...], timeout_s: float) -> None:
+    """Ends the tasks that run a method of one of `owners`: aiokafka keeps no list of them all, and those that look for
+    a coordinator never end by themselves."""
+    tasks = [task for task in asyncio.all_tasks() if _runs_method_of(task, owners)]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_s)
+
+
+def _runs_method_of(task: asyncio.Task[Any], owners: tuple[object, ...]) -> bool:
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    owner = frame.f_locals.get("self") if frame is not None else None
+    return owner is not None and any(owner is one for one in owners)
+
+
+def note_poll(consumer: AIOKafkaConsumer) -> None:
+    """Counts as a poll, and raises what the coordinator or the fetcher could not get over.
+
+    A member that does not poll for `max_poll_interval_ms` is put out although it heartbeats [M], and `getmany` is not
+    called while all partitions are paused or being reassigned. A fetcher that died says nothing by itself.
+    """
+    consumer._coordinator.check_errors()
+    if consumer._fetcher.error_future.done():
+        consumer._fetcher.error_future.result()
+    with consumer._subscription.fetch_context():
+        pass
+
+
+@contextlib.contextmanager
+def counted_poll(consumer: AIOKafkaConsumer) -> Iterator[None]:
+    """Puts the count of running polls right when one raises: aiokafka's own context has no `finally`, and would hold
+    the member for polling for ever."""
+    subscription = consumer._subscription
+    before = subscription._fetch_count
+    try:
+        yield
+    except BaseException:
+        subscription._fetch_count = before
+        raise
+
+
+async def wait_for_data(consumer: AIOKafkaConsumer, timeout_s: float) -> None:
+    """Returns when something was fetched, or after the time-out. `getmany` would also wait, but for *records*: it does
+    not return when only markers came, and drops other partitions' records when one cannot be decoded."""
+    waiter = consumer._fetcher._create_fetch_waiter()
+    done, _ = await asyncio.wait([waiter], timeout=timeout_s)
+    if done:
+        waiter.result()
+    else:
+        waiter.cancel()
+
+
+def current_position(consumer: AIOKafkaConsumer, at: Partition) -> int | None:
+    """The position of an assigned partition without waiting for one; None if there is none."""
+    subscription = consumer._subscription.subscription
+    state = subscription.assignment.state_value(at) if subscription and subscription.assignment else None
+    return state.position if state is not None and state.has_valid_position else None
+
+
+def stuck_at(consumer: AIOKafkaConsumer, at: Partition) -> int | None:
+    """Where unpacking what was fetched stopped: the position is still behind it, by the markers in between."""
+    fetched = consumer._fetcher._records.get(at)
+    records = getattr(fetched, "_partition_records", None)
+    return None if records is None else int(records.next_fetch_offset)
+
+
+async def track_topic(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    """Has the client learn of a topic now; gives its partitions' numbers (none: there is no such topic)."""
+    client = consumer._client
+    known = client.cluster.partitions_for_topic(topic)
+    if not known:
+        await client.add_topic(topic)
+        await client.force_metadata_update()
+        known = client.cluster.partitions_for_topic(topic)
+    return set(known or ())
