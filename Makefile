@@ -17,7 +17,7 @@ setup: ## make .venv from the hashed lock (done by the others as needed)
 	@python=$$(deploy/setup/find-python.sh) && "$$python" deploy/setup/install.py
 
 fetch: setup ## fetch Kafka into the cache now, so that later starts need no network
-	@$(BIN)/python -m sekisho.local.fetch
+	@$(BIN)/python deploy/setup/fetch_kafka.py
 
 demo: setup ## a post office's day through a real Kafka on this machine
 	@$(BIN)/sekisho demo

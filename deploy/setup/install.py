@@ -27,7 +27,7 @@ NO_NETWORK = re.compile(
 )
 REMEDY_NETWORK = """\
 The network (or the package index) cannot be reached from here. What to do:
-  - connect this machine once and run the same command again: what is installed stays in .venv;
+  - connect this machine and run the same command again; once it is done, later runs need no network;
   - or point pip at a mirror or a folder of wheels: PIP_INDEX_URL=… or PIP_FIND_LINKS=… PIP_NO_INDEX=1.
 """
 REMEDY_OTHER = """\

@@ -116,6 +116,13 @@ def jgo_download(answer_seconds: int) -> Download:
     return download
 
 
+def _root(error: BaseException) -> str:
+    """What an error began with: HTTP clients wrap "no such host" in many layers."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"
+
+
 def _fetch_jar(jar: Jar, folder: Path, download: Download) -> None:
     """Download one jar, check it, move it to its place in one step. Raises KafkaUnavailableError."""
     found = ""
@@ -125,7 +132,7 @@ def _fetch_jar(jar: Jar, folder: Path, download: Download) -> None:
                 path = download(jar, Path(staging))
             except (OSError, RuntimeError) as error:
                 raise KafkaUnavailableError(
-                    f"{jar.filename} could not be fetched ({type(error).__name__}: {error})."
+                    f"{jar.filename} could not be fetched ({_root(error)})."
                 ) from error
             found = sum_of(path)
             if found == jar.sha256:
