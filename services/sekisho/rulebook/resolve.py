@@ -43,7 +43,7 @@ class Resolver:
             try:
                 found |= self._selectors.items((selector,))
             except UnknownSelectorError as error:
-                if not self._excused(selector):
+                if not self._may_select_left_out(selector):
                     self.note((*path, index), str(error), error.hint)
         return found
 
@@ -54,7 +54,7 @@ class Resolver:
             try:
                 found |= self._selectors.purposes((selector,))
             except UnknownSelectorError as error:
-                if not self._excused(selector):
+                if not self._may_select_left_out(selector):
                     self.note((*path, index), str(error), error.hint)
         return found
 
@@ -114,14 +114,14 @@ class Resolver:
             self.note(path, f"{last} lies before {first}", "exchange the days or correct one")
 
     def _known(self, path: Path, name: str, what: str, known: Collection[str]) -> str:
-        if name not in known and not self._excused(name):
+        if name not in known and name not in self.left_out:
             self.note(path, f'"{name}" is no {what} of this rulebook', nearest(name, known))
         return name
 
-    def _excused(self, name: str) -> bool:
-        """Whether a name may mean something that was left out: itself, or through a prefix or a class."""
-        if name in self.left_out:
+    def _may_select_left_out(self, selector: str) -> bool:
+        """Whether a selector may mean an entry that was left out: itself, or through a prefix, class or business."""
+        if selector in self.left_out:
             return True
-        if name.endswith(".*"):
-            return any(left.startswith(name[:-1]) for left in self.left_out)
-        return "." not in name and any("." in left for left in self.left_out)
+        if selector.endswith(".*"):
+            return any(name.startswith(selector[:-1]) for name in self.left_out)
+        return "." not in selector and any("." in name for name in self.left_out)

@@ -83,12 +83,15 @@ def read(texts: Mapping[str, str]) -> Draft:
     if not texts:
         return Draft(None, (Problem(".", 1, "no rulebook file (*.yaml) here"),))
     try:
-        return Draft(Validated(_model(merged.data), places), tuple(problems))
+        whole = Validated(_model(merged.data), places)
+        return Draft(None if unreadable else whole, tuple(problems))
     except ValidationError as error:
         details = error.errors(include_url=False)
-    if unreadable:  # what is missing at the top most likely stands in the file that could not be read
+    if unreadable:
         details = [detail for detail in details if len(detail["loc"]) > 1]
     problems += [_problem(detail, places) for detail in details]
+    if unreadable:  # what is missing now most likely stands in the file that could not be read
+        return Draft(None, tuple(problems))
     return _without_faulty(merged.data, details, places, tuple(problems))
 
 

@@ -60,6 +60,7 @@ class _Reader:
     def __init__(self, file: str, tree: Tree) -> None:
         self._file = file
         self._tree = tree
+        self._open: set[int] = set()
 
     def _place(self, node: Node) -> Place:
         return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
@@ -69,14 +70,24 @@ class _Reader:
 
     def read(self, node: Node, path: Path) -> Data:
         self._tree.values[path] = self._place(node)
-        if isinstance(node, MappingNode):
-            read: dict[str, Data] = {}
-            self.mapping(node, path, into=read)
-            return read
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._open:
+            self._problem(node, "an alias stands inside its own anchor", "write the values out")
+            return None
+        self._open.add(id(node))
+        try:
+            return self._collection(node, path)
+        finally:
+            self._open.remove(id(node))
+
+    def _collection(self, node: Node, path: Path) -> Data:
         if isinstance(node, SequenceNode):
             return [self.read(child, (*path, index)) for index, child in enumerate(node.value)]
-        assert isinstance(node, ScalarNode)
-        return self._scalar(node)
+        assert isinstance(node, MappingNode)
+        read: dict[str, Data] = {}
+        self.mapping(node, path, into=read)
+        return read
 
     def mapping(self, node: MappingNode, path: Path, into: dict[str, Data]) -> None:
         for key, value in self._entries(node):
