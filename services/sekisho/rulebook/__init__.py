@@ -5,8 +5,8 @@ Reads files only in `load`, `read_texts` and `check`; compiling and moving in ti
 
 from sekisho.rulebook.check import Report, check
 from sekisho.rulebook.compile import LoadedRulebook, compile_sources, load, read_texts
+from sekisho.rulebook.packaged import sample_path
 from sekisho.rulebook.problems import Problem, RulebookError
-from sekisho.rulebook.sample import sample_path
 from sekisho.rulebook.shift import days_from_base, shift_days
 
 __all__ = [
