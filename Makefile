@@ -7,8 +7,8 @@ CODE := services tests deploy/setup
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup fetch demo test lint bench clean \
-	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-yaml lint-compose \
-	format schemas lock relock-kafka wheel
+	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
+	format schemas reference lock relock-kafka wheel
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ test-unit: setup ## only the tests that need no Kafka and no network
 test-broker: setup ## only the tests against a real Kafka
 	$(BIN)/python -m pytest -m "broker or own_broker"
 
-lint: lint-ruff lint-format lint-types lint-imports lint-schemas lint-yaml lint-compose ## all linters
+lint: lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose ## all linters
 
 lint-ruff: setup
 	$(BIN)/ruff check $(CODE)
@@ -48,6 +48,9 @@ lint-imports: setup
 lint-schemas: setup
 	$(BIN)/python -m sekisho.contracts.generate --check schemas
 
+lint-reference: setup
+	$(BIN)/python -m sekisho.reference --check docs
+
 lint-yaml: setup
 	$(BIN)/yamllint --strict deploy docker-compose.yml
 
@@ -63,6 +66,9 @@ format: setup ## format the code
 
 schemas: setup ## write the JSON Schemas and the AsyncAPI document anew
 	$(BIN)/python -m sekisho.contracts.generate schemas
+
+reference: setup ## write the pages of settings and metrics anew
+	$(BIN)/python -m sekisho.reference docs
 
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation

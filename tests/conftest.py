@@ -12,14 +12,15 @@ import pytest
 
 from local_kafka import BROKER_LIMITS, FETCH_LIMITS, MakeBroker
 from sekisho.local.broker import LocalKafka
-from sekisho.local.jars import default_cache_dir, ensure_jars
+from sekisho.local.jars import ensure_jars
 from sekisho.local.lock import read_lock
+from sekisho.settings import Settings
 
 
 @pytest.fixture(scope="session")
 def kafka_jars() -> tuple[Path, ...]:
     """The jars of the locked Kafka, from this user's cache; fetched if they are not there."""
-    return ensure_jars(read_lock(), default_cache_dir(os.environ, Path.home()), FETCH_LIMITS)
+    return ensure_jars(read_lock(), Settings.from_environment().local.cache, FETCH_LIMITS)
 
 
 @pytest.fixture(scope="session")

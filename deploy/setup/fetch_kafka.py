@@ -3,21 +3,17 @@
 # ruff: noqa: T201  (it talks to a person)
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 
 from sekisho.local.jars import (
     FetchLimits,
     FetchProgress,
     KafkaUnavailableError,
     cache_folder,
-    default_cache_dir,
     ensure_jars,
 )
 from sekisho.local.lock import read_lock
-
-LIMITS = FetchLimits(answer_seconds=30, lock_seconds=600)
+from sekisho.settings import Settings, SettingsError
 
 
 def show(progress: FetchProgress) -> None:
@@ -31,13 +27,15 @@ def show(progress: FetchProgress) -> None:
 
 def main() -> int:
     """Fetch what is missing; exit 0 when all jars are there and are the locked ones."""
-    lock, cache = read_lock(), default_cache_dir(os.environ, Path.home())
+    lock = read_lock()
     try:
-        ensure_jars(lock, cache, LIMITS, on_progress=show)
-    except KafkaUnavailableError as error:
+        local = Settings.from_environment().local
+        limits = FetchLimits(local.fetch_answer_seconds, local.fetch_lock_seconds)
+        ensure_jars(lock, local.cache, limits, on_progress=show)
+    except (SettingsError, KafkaUnavailableError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Kafka {lock.version} is complete in {cache_folder(cache, lock)}; starts need no network")
+    print(f"Kafka {lock.version} is complete in {cache_folder(local.cache, lock)}; starts need no network")
     return 0
 
 

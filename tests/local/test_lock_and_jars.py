@@ -17,7 +17,6 @@ from sekisho.local.jars import (
     JarSumError,
     KafkaUnavailableError,
     cache_folder,
-    default_cache_dir,
     ensure_jars,
     missing_jars,
 )
@@ -216,11 +215,3 @@ def test_a_fetch_that_never_ends_is_not_waited_for_without_end(tmp_path: Path) -
         pytest.raises(KafkaUnavailableError, match="another process is fetching"),
     ):
         ensure_jars(LOCK, tmp_path, FetchLimits(answer_seconds=1, lock_seconds=0.2), download=Repository())
-
-
-def test_the_cache_folder_follows_the_xdg_specification() -> None:
-    """XDG_CACHE_HOME counts where it is absolute; else the cache is in the home folder."""
-    home = Path("/home/op")
-    assert default_cache_dir({"XDG_CACHE_HOME": "/var/c"}, home) == Path("/var/c/sekisho")
-    assert default_cache_dir({"XDG_CACHE_HOME": "relative"}, home) == home / ".cache/sekisho"
-    assert default_cache_dir({}, home) == home / ".cache/sekisho"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +65,6 @@ class FetchLimits:
 
     answer_seconds: int
     lock_seconds: float
-
-
-def default_cache_dir(environment: Mapping[str, str], home: Path) -> Path:
-    """This user's cache folder, where no setting names another: $XDG_CACHE_HOME/sekisho or ~/.cache/sekisho.
-
-    Relative paths in XDG_CACHE_HOME are ignored, as the XDG Base Directory Specification says.
-    """
-    given = Path(environment.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else home / ".cache") / "sekisho"
 
 
 def cache_folder(cache_dir: Path, lock: KafkaLock) -> Path:
