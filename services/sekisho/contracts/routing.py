@@ -1,0 +1,32 @@
+"""Where a key goes: Kafka's default partitioner, the murmur2 of its Java client (runtime.md, Routing)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_SEED: Final = 0x9747B28C
+_M: Final = 0x5BD1E995
+_MASK: Final = 0xFFFFFFFF
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key's UTF-8 bytes among `partitions`. Raises ValueError if there are none."""
+    if partitions < 1:
+        raise ValueError("a topic has at least one partition")
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(data: bytes) -> int:
+    """The 32-bit murmur2 with Kafka's seed, as a Java `int` (org.apache.kafka.common.utils.Utils.murmur2)."""
+    length = len(data)
+    whole = length & ~3
+    h = _SEED ^ length
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at : at + 4], "little") * _M & _MASK
+        k = (k ^ k >> 24) * _M & _MASK
+        h = (h * _M & _MASK) ^ k
+    if whole < length:
+        h = (h ^ int.from_bytes(data[whole:], "little")) * _M & _MASK
+    h = (h ^ h >> 13) * _M & _MASK
+    h ^= h >> 15
+    return h - (1 << 32) if h & 0x80000000 else h

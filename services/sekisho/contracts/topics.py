@@ -1,0 +1,151 @@
+"""Every topic, declared once: direction, key, what is kept, and the configuration that keeps it (contract.md, Topics)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sekisho.contracts import (
+    access_decisions,
+    access_requests,
+    consent_events,
+    list_decisions,
+    list_requests,
+    provision_records,
+    rejected_events,
+    rulebooks,
+    signals,
+    solicitation_outcomes,
+)
+
+Direction = Literal["in", "out"]
+CleanupPolicy = Literal["delete", "compact"]
+TimestampType = Literal["LogAppendTime", "CreateTime"]
+Retention = Literal["audit_retention", "list_request_retention"]
+"""Names of the settings that hold a retention period."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic; `name` is without the deployment's prefix.
+
+    `retention` None is for ever. `gate`: it has the same number of partitions as the others of the gate, and a gate
+    writes to the partition of the number that it reads.
+    """
+
+    name: str
+    direction: Direction
+    key: str
+    kept: str
+    retention: Retention | None
+    types: tuple[str, ...]
+    description: str
+    producers: str
+    consumers: str
+    gate: bool
+    cleanup_policy: CleanupPolicy = "delete"
+
+    @property
+    def timestamp_type(self) -> TimestampType:
+        """LogAppendTime for inputs: an old timestamp would make the broker delete at once (runtime.md, State)."""
+        return "LogAppendTime" if self.direction == "in" else "CreateTime"
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the newest message of each key is kept for ever, and not each message."""
+        return self.cleanup_policy == "compact"
+
+    def full_name(self, prefix: str) -> str:
+        """The topic's name on the broker."""
+        return prefix + self.name
+
+    def configuration(self, retentions: Mapping[Retention, int]) -> dict[str, str]:
+        """The broker's topic configuration; `retentions` are the settings' periods in milliseconds.
+
+        Raises KeyError if the period that this topic is kept for is not among them.
+        """
+        kept_ms = -1 if self.retention is None else retentions[self.retention]
+        return {
+            "cleanup.policy": self.cleanup_policy,
+            "retention.ms": str(kept_ms),
+            "retention.bytes": "-1",
+            "message.timestamp.type": self.timestamp_type,
+        }
+
+
+ACCESS_REQUESTS: Final = TopicSpec(
+    "access-requests", "in", "subject id",
+    "as long as the decisions: replay needs them", "audit_retention",
+    (access_requests.TYPE,),
+    "One organization asks for one person's items.",
+    "upstream systems; watch, for the subjects of a list", "gate; audit (replay)", gate=True,
+)  # fmt: skip
+CONSENT_EVENTS: Final = TopicSpec(
+    "consent-events", "in", "subject id",
+    "for ever, never compacted or trimmed: it is the evidence and the changelog of the consent state", None,
+    tuple(consent_events.MODELS),
+    "What a person consented to, refused, withdrew or stopped, and what became known of the person.",
+    "the consent system; gate, which forwards what was routed wrongly", "gate; audit", gate=True,
+)  # fmt: skip
+ACCESS_DECISIONS: Final = TopicSpec(
+    "access-decisions", "out", "subject id",
+    "the audit period (default 10 years; tiered storage where offered)", "audit_retention",
+    (access_decisions.TYPE,),
+    "The answer to each access request, with its reasons.",
+    "gate", "upstream systems; gate (request ids); watch; ledger; audit", gate=True,
+)  # fmt: skip
+PROVISION_RECORDS: Final = TopicSpec(
+    "provision-records", "out", "subject id",
+    "until the ledger has taken them, then trimmed by it", None,
+    (provision_records.TYPE,),
+    "The third-party-provision records that allowed provisions leave.",
+    "gate", "ledger; audit", gate=True,
+)  # fmt: skip
+REJECTED_EVENTS: Final = TopicSpec(
+    "rejected-events", "out", "the input's key",
+    "as the decisions; the reason, the position and a keyed hash of the payload, never the payload",
+    "audit_retention",
+    (rejected_events.TYPE,),
+    "What was not accepted, and why.",
+    "gate", "operators; ledger; audit", gate=True,
+)  # fmt: skip
+LIST_REQUESTS: Final = TopicSpec(
+    "list-requests", "in", "list id", "90 days", "list_request_retention",
+    (list_requests.TYPE,),
+    "One organization asks for the same items of many persons, in parts.",
+    "upstream systems", "watch", gate=False,
+)  # fmt: skip
+LIST_DECISIONS: Final = TopicSpec(
+    "list-decisions", "out", "list id", "as the decisions", "audit_retention",
+    (list_decisions.TYPE,),
+    "The one answer to a list, in parts.",
+    "watch", "upstream systems; ledger; audit", gate=False,
+)  # fmt: skip
+SOLICITATION_OUTCOMES: Final = TopicSpec(
+    "solicitation-outcomes", "in", "subject id", "the audit period", "audit_retention",
+    (solicitation_outcomes.TYPE,),
+    "Contracts concluded, visits made: what the monitoring compares with.",
+    "upstream systems", "watch; ledger (retention)", gate=False,
+)  # fmt: skip
+SIGNALS: Final = TopicSpec(
+    "signals", "out", "organization", "the audit period", "audit_retention",
+    (signals.TYPE,),
+    "What monitoring found.",
+    "watch", "compliance staff; ledger; audit", gate=False,
+)  # fmt: skip
+RULEBOOKS: Final = TopicSpec(
+    "rulebooks", "out", "digest",
+    "compacted, for ever: the sources of every rulebook that a gate has decided with", None,
+    (rulebooks.TYPE,),
+    "The sources of rulebooks, so that a replay years later has them.",
+    "gate", "gate; audit", gate=False, cleanup_policy="compact",
+)  # fmt: skip
+
+TOPICS: Final = (
+    ACCESS_REQUESTS, CONSENT_EVENTS, ACCESS_DECISIONS, PROVISION_RECORDS, REJECTED_EVENTS,
+    LIST_REQUESTS, LIST_DECISIONS, SOLICITATION_OUTCOMES, SIGNALS, RULEBOOKS,
+)  # fmt: skip
+"""All of them, in the contract's order."""
+GATE_TOPICS: Final = tuple(each for each in TOPICS if each.gate)
+"""Those that have the same number of partitions, checked at start, never changed."""
