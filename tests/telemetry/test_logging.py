@@ -103,7 +103,6 @@ def test_personal_keys_are_withheld_and_the_line_says_so(lines: Lines, key: str)
         "reason",
         "effect",
         "rulebook_digest",
-        "instance",
         "requests",
     ],
 )
