@@ -6,7 +6,7 @@ database.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
 TOKYO: Final = timezone(timedelta(hours=9), "Asia/Tokyo")
@@ -16,7 +16,7 @@ _ONE_DAY: Final = timedelta(days=1)
 
 def tokyo_day(at: datetime) -> date:
     """The Asia/Tokyo calendar day of an instant. `at` must be aware."""
-    return at.astimezone(TOKYO).date()
+    return (at + _AHEAD).date() if at.tzinfo is UTC else at.astimezone(TOKYO).date()
 
 
 def corresponding_day(base: date, years: int) -> date | None:

@@ -23,7 +23,7 @@ HOME: Final = "JP"
 class Asked:
     """One asked item: its catalogue entry (None: unknown), and what is found of it."""
 
-    __slots__ = ("bases", "grounded", "id", "item", "on_consent", "reasons", "role")
+    __slots__ = ("bases", "id", "item", "reasons", "role")
 
     def __init__(self, item_id: str, role: Role, item: Item | None) -> None:
         self.id = item_id
@@ -31,19 +31,22 @@ class Asked:
         self.item = item
         self.reasons: list[Cite] = []
         self.bases: list[Cite] = []
-        self.grounded = True
-        """False once some purpose has no ground in PURP (for a corporation, that is no refusal by itself)."""
-        self.on_consent = False
-        """Whether another's data is open to the requester by the person's consent alone (ACC-5)."""
+
+
+Candidate = tuple[int, str, tuple[Cite, ...], frozenset[str] | None]
+"""A consent examined for a purpose: its place among the grants, its kind, what fails of it, the items of its terms.
+
+A plain tuple: a named one costs a microsecond for every three consents (make bench)."""
 
 
 class Case:
     """A request, the person's state, the rulebook and the time; and the findings so far."""
 
     __slots__ = (
-        "asked", "at", "book", "common_failures", "day", "details", "examined", "foreign_hands", "holder", "implied",
-        "individual", "missed", "organization", "own_data", "purposes", "request", "served", "state",
-        "whole",
+        "asked", "at", "book", "candidates", "day", "details", "failures", "foreign_hands", "holder", "implied",
+        "individual", "known", "missed", "on_consent", "organization", "purposes", "recipient", "request", "served",
+        "solicits",
+        "state", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, request: AccessRequest, state: ConsentState, book: Rulebook, at: datetime) -> None:
@@ -55,17 +58,31 @@ class Case:
         self.individual = request.subject_kind == "individual"
         self.organization: Organization | None = book.organizations.get(request.requester.organization)
         self.holder: Holder | None = book.holders.get(request.holder)
-        self.own_data = self.holder is not None and self.holder.organization == request.requester.organization
-        self.foreign_hands = self.holder is not None and not self.own_data
+        self.foreign_hands = (
+            self.holder is not None and self.holder.organization != request.requester.organization
+        )
+        self.recipient = _recipient(request, self.foreign_hands)
+        """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
         self.asked = _asked(request, book)
-        self.implied = _implied(request, book)
+        self.known = [asked for asked in self.asked if asked.item is not None]
+        self.implied = request.activity.list_name is not None and _implied(request, book)
         self.purposes = _purposes(request, book, self.implied)
+        self.solicits = False
+        """Whether some purpose proposes a product."""
+        for purpose in self.purposes:
+            if purpose.solicits is not None:
+                self.solicits = True
         self.whole: list[Cite] = []
         self.details: dict[str, str] = {}
-        self.examined: dict[tuple[object, ...], list[tuple[int, tuple[Cite, ...]]]] = {}
-        self.common_failures: dict[int, tuple[Cite, ...]] = {}
-        self.served: dict[int, dict[str, None]] = {}
+        self.failures: dict[int, tuple[Cite, ...]] = {}
+        """By grant: the clauses that fail whatever the purpose and item."""
+        self.candidates: dict[tuple[str, str | None], list[Candidate]] = {}
+        self.served: dict[int, list[str]] = {}
         self.missed: dict[int, set[Cite]] = {}
+        self.on_consent: set[str] = set()
+        """Items of another that are open to the requester by the person's consent alone (ACC-5)."""
+        self.ungrounded: set[str] = set()
+        """Items for which some purpose has no ground in PURP (for a corporation, no refusal by itself)."""
 
     def refuse(self, reason: Cite) -> None:
         """The whole request is refused for this reason, at every item."""
@@ -73,7 +90,8 @@ class Case:
 
     def off(self, rule: str) -> bool:
         """Whether a policy rule is switched off for the requester's organization."""
-        return (rule, self.request.requester.organization) in self.book.switched_off
+        switched_off = self.book.switched_off
+        return bool(switched_off) and (rule, self.request.requester.organization) in switched_off
 
     def third_party(self) -> bool:
         """Whether the request is a provision to a third party in Japan, which the standing PROV rules judge."""
@@ -94,14 +112,24 @@ class Case:
         return (known.country if known is not None else recipient.country) == HOME
 
 
+def _recipient(request: AccessRequest, foreign_hands: bool) -> str | None:
+    if request.action == "provide":
+        return None if request.recipient is None else request.recipient.id
+    return request.requester.organization if foreign_hands else None
+
+
 def _asked(request: AccessRequest, book: Rulebook) -> list[Asked]:
     """The requested items, and those that selected the persons, which count as requested (REQ-6)."""
     catalogue = book.items
-    asked = {item: Asked(item, "requested", catalogue.get(item)) for item in request.items}
-    for item in request.activity.selected_by or ():
-        if item not in asked:
-            asked[item] = Asked(item, "selection", catalogue.get(item))
-    return list(asked.values())
+    asked = [Asked(item, "requested", catalogue.get(item)) for item in dict.fromkeys(request.items)]
+    selected_by = request.activity.selected_by
+    if selected_by:
+        asked += [
+            Asked(item, "selection", catalogue.get(item))
+            for item in dict.fromkeys(selected_by)
+            if item not in request.items
+        ]
+    return asked
 
 
 def _implied(request: AccessRequest, book: Rulebook) -> bool:

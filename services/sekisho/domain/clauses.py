@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sekisho.domain.calendar import age_reached_on, tokyo_day
-from sekisho.domain.case import Asked, Case
+from sekisho.domain.case import Asked, Candidate, Case
 from sekisho.domain.events import ConsentGranted, ConsentRecipient
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
@@ -129,7 +129,7 @@ def _in_writing(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
 
 def _guardian_missing(case: Case, grant: ConsentGranted) -> bool:
     """PROV-3: one who could not judge on the day consented without the guardian (SV 2(19)注)."""
-    if not case.individual or not case.state.statuses or grant.given_at is None:
+    if not case.individual or grant.given_at is None:
         return False
     if grant.guardian_relation and grant.guardian_document:
         return False
@@ -140,31 +140,27 @@ def _guardian_missing(case: Case, grant: ConsentGranted) -> bool:
     return case.state.capacity_on(day, case.at) in case.book.guardian_capacities
 
 
-def _common(case: Case, index: int, grant: ConsentGranted) -> tuple[Cite, ...]:
-    """The clauses that fail whatever the purpose and item; judged once a decision."""
-    known = case.common_failures.get(index)
-    if known is not None:
-        return known
+def _common(case: Case, grant: ConsentGranted) -> tuple[Cite, ...]:
+    """The clauses that fail whatever the purpose and item."""
     failed: list[Cite] = []
     if grant.kind == "cross_sell":
         _cross_sell(case, grant, failed)
     elif grant.kind in _WRITING_RULED:
         _in_writing(case, grant, failed)
-    terms = grant.terms
+    terms, given_at = grant.terms, grant.given_at
     if terms is not None and terms.valid_until is not None and case.day > terms.valid_until:
         failed.append(EXPIRED)
-    if (grant.given_at is not None and grant.given_at > case.at) or (
+    if (given_at is not None and given_at > case.at) or (
         terms is not None and terms.valid_from is not None and case.day < terms.valid_from
     ):
         failed.append(NOT_YET_VALID)
-    if grant.given_at is None:
+    if given_at is None:
         failed.append(UNDATED)
     if case.state.withdrawals and case.state.withdrawn(grant, case.at):
         failed.append(WITHDRAWN)
-    if _guardian_missing(case, grant):
+    if case.state.statuses and _guardian_missing(case, grant):
         failed.append(GUARDIAN_REQUIRED)
-    case.common_failures[index] = result = tuple(failed)
-    return result
+    return tuple(failed)
 
 
 def _shown(entry: ConsentRecipient) -> bool:
@@ -179,86 +175,105 @@ def _recipient(grant: ConsentGranted, recipient: str, purpose: str) -> Cite | No
     return None if any(entry.purpose == purpose for entry in shown) else RECIPIENTS_PURPOSE
 
 
-def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str | None) -> list[Cite]:
+def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str | None) -> tuple[Cite, ...]:
     """The clauses that depend on the purpose and, where one is in play, the recipient."""
-    failed: list[Cite] = []
-    if grant.kind != "provision" and purpose not in grant.purposes:
-        failed.append(SCOPE_PURPOSE)
-    if recipient is not None:
-        fault = _recipient(grant, recipient, purpose)
-        if fault is not None:
-            failed.append(fault)
-    if case.state.refusals and case.state.refused(grant, purpose, recipient, case.at):
+    outside = grant.kind != "provision" and purpose not in grant.purposes
+    if recipient is None and not outside and not case.state.refusals:
+        return ()
+    failed = [SCOPE_PURPOSE] if outside else []
+    fault = None if recipient is None else _recipient(grant, recipient, purpose)
+    if fault is not None:
+        failed.append(fault)
+    if case.state.refused(grant, purpose, recipient, case.at):
         failed.append(REFUSED)
-    return failed
-
-
-def _examine(
-    case: Case, kinds: frozenset[str], purpose: str, recipient: str | None
-) -> list[tuple[int, tuple[Cite, ...]]]:
-    """Every consent of the kinds, of this person and the holder's organization, with what fails of it."""
-    key = (kinds, purpose, recipient)
-    found = case.examined.get(key)
-    if found is None:
-        assert case.holder is not None
-        controller = case.holder.organization
-        found = case.examined[key] = [
-            (
-                index,
-                (
-                    *_common(case, index, grant),
-                    *_for_purpose(
-                        case, grant, purpose, recipient if _names_recipients(grant, kinds) else None
-                    ),
-                ),
-            )
-            for index, grant in enumerate(case.state.grants)
-            if grant.kind in kinds and grant.controller == controller
-        ]
-    return found
-
-
-def _names_recipients(grant: ConsentGranted, kinds: frozenset[str]) -> bool:
-    """A provision consent always names recipients; a cross-sell one must where it opens another's data (ACC-5)."""
-    return grant.kind == "provision" or kinds is OPENING_KINDS
-
-
-OPENING_KINDS: Final = frozenset({"provision", "cross_sell"})
-"""Kinds of consent that open another's data (ACC-5)."""
-
-
-def _item_fault(grant: ConsentGranted, item: str) -> Cite | None:
-    """WALL-8 for the item; where the terms do not say, they were not shown (an empty cross-sell list as null)."""
-    terms = grant.terms
-    if terms is None or terms.items is None or (not terms.items and grant.kind == "cross_sell"):
-        return TERMS_NOT_SHOWN
-    return None if item in terms.items else SCOPE_ITEMS
+    return tuple(failed)
 
 
 def consult(
-    case: Case, asked: Asked, kinds: frozenset[str], purpose: str, recipient: str | None = None
-) -> Sequence[Cite] | None:
-    """Whether a consent of `kinds` serves an item for a purpose: None where one does, else why the nearest does not.
+    case: Case, needing: Sequence[Asked], kinds: frozenset[str], purpose: str, *, names: str | None = None
+) -> list[Sequence[Cite] | None]:
+    """For each item in need of a consent of `kinds` for a purpose: None where one serves, else why the nearest does not.
 
-    An empty answer means that there is no such consent at all. Every consent that serves is noted as such; where none
-    does, each is a near miss with all its failed clauses.
+    An empty sequence means that there is no such consent at all. Every consent that serves is noted as such; where
+    none does, each is a near miss with all its failed clauses. `names` is a recipient that every consent must name,
+    a cross-sell one too (ACC-5); a provision consent must name the case's own in any event.
     """
-    candidates = _examine(case, kinds, purpose, recipient)
-    missed: list[tuple[int, set[Cite]]] = []
-    serves = False
-    for index, failed in candidates:
-        fault = _item_fault(case.state.grants[index], asked.id)
-        if not failed and fault is None:
-            case.served.setdefault(index, {})[asked.id] = None
-            serves = True
-        elif not serves:
-            missed.append((index, {*failed, fault} if fault is not None else set(failed)))
-    if serves:
-        return None
-    fewest = min((len(failed) for _, failed in missed), default=0)
-    nearest: dict[Cite, None] = {}
-    for index, clauses in missed:
-        case.missed.setdefault(index, set()).update(clauses)
-        if len(clauses) == fewest:
-            nearest.update(dict.fromkeys(clauses))
+    candidates = case.candidates.get((purpose, names))
+    if candidates is None:
+        candidates = case.candidates[purpose, names] = _candidates(case, purpose, names)
+    open_items: set[str] = set()
+    examined = []
+    for candidate in candidates:
+        place, kind, failed, items = candidate
+        if kind not in kinds:
+            continue
+        examined.append(candidate)
+        if failed or items is None:
+            continue
+        hit = [asked.id for asked in needing if asked.id in items]
+        open_items.update(hit)
+        served = case.served.get(place)
+        case.served[place] = hit if served is None else served + [item for item in hit if item not in served]
+    if len(open_items) == len(needing):
+        return [None] * len(needing)
+    if not examined:
+        return [()] * len(needing)
+    return _explain(case, needing, examined, open_items)
+
+
+def _candidates(case: Case, purpose: str, names: str | None) -> list[Candidate]:
+    """Every consent of this person and the holder's organization, with the clauses that fail but for the item's."""
+    assert case.holder is not None
+    controller = case.holder.organization
+    found: list[Candidate] = []
+    for index, grant in enumerate(case.state.grants):
+        if grant.controller != controller:
+            continue
+        failed = case.failures.get(index)
+        if failed is None:
+            failed = case.failures[index] = _common(case, grant)
+        named = names or (case.recipient if grant.kind == "provision" else None)
+        failed += _for_purpose(case, grant, purpose, named)
+        found.append((index, grant.kind, failed, None if grant.terms is None else grant.terms.items))
+    return found
+
+
+def _explain(
+    case: Case, needing: Sequence[Asked], examined: list[Candidate], open_items: set[str]
+) -> list[Sequence[Cite] | None]:
+    """For each item that nothing serves, the clauses of the nearest consents; items alike are explained once."""
+    alike: dict[tuple[Cite | None, ...], Sequence[Cite]] = {}
+    answers: list[Sequence[Cite] | None] = []
+    for asked in needing:
+        if asked.id in open_items:
+            answers.append(None)
+            continue
+        faults = tuple([_item_fault(kind, items, asked.id) for _, kind, _, items in examined])
+        if faults not in alike:
+            alike[faults] = _nearest(case, examined, faults)
+        answers.append(alike[faults])
+    return answers
+
+
+def _nearest(case: Case, examined: list[Candidate], faults: tuple[Cite | None, ...]) -> tuple[Cite, ...]:
+    """The clauses of the consents with the fewest failed ones; each that was examined is a near miss."""
+    fewest = -1
+    nearest: set[Cite] = set()
+    for (place, _, failed, _), fault in zip(examined, faults, strict=True):
+        clauses = set(failed)
+        if fault is not None:
+            clauses.add(fault)
+        missed = case.missed.get(place)
+        case.missed[place] = clauses if missed is None else missed | clauses
+        if fewest < 0 or len(clauses) < fewest:
+            fewest, nearest = len(clauses), clauses
+        elif len(clauses) == fewest:
+            nearest = nearest | clauses
     return tuple(nearest)
+
+
+def _item_fault(kind: str, items: frozenset[str] | None, item: str) -> Cite | None:
+    """WALL-8 for the item; where the terms do not say, they were not shown (an empty cross-sell list as null)."""
+    if items is None or (not items and kind == "cross_sell"):
+        return TERMS_NOT_SHOWN
+    return None if item in items else SCOPE_ITEMS

@@ -111,7 +111,7 @@ def _grounds(bases: tuple[Cite, ...]) -> tuple[str, ...]:
 
 
 def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
-    served = _served(case, items)
+    served = _serving(case) if case.served else ()
     provided = recorded_items(case)
     written: RecordContent | None = None
     exempt: RecordExemption | None = None
@@ -152,22 +152,27 @@ def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
         items,
         tuple(sorted(found, key=RANK.__getitem__)),
         near_misses=_near_misses(case),
-        consents=_served(case, items),
+        consents=_served_allowed(case, items) if case.served else (),
         details=tuple(case.details.items()),
     )
 
 
-def _served(case: Case, items: tuple[ItemVerdict, ...]) -> tuple[ServedConsent, ...]:
-    """The consents that served, with the allowed items that they served."""
-    if not case.served:
-        return ()
+def _serving(case: Case) -> tuple[ServedConsent, ...]:
+    grants, served = case.state.grants, case.served
+    return tuple(
+        [
+            ServedConsent(grants[i].consent_id, grants[i].position, tuple(served[i]))
+            for i in sorted(served)
+            if served[i]
+        ]
+    )
+
+
+def _served_allowed(case: Case, items: tuple[ItemVerdict, ...]) -> tuple[ServedConsent, ...]:
+    """The consents that served, with those of their items that are allowed."""
     allowed = {item.item for item in items if item.effect == "allow"}
-    grants, found = case.state.grants, []
-    for index in sorted(case.served):
-        serves = tuple([item for item in case.served[index] if item in allowed])
-        if serves:
-            found.append(ServedConsent(grants[index].consent_id, grants[index].position, serves))
-    return tuple(found)
+    kept = ((consent, tuple(filter(allowed.__contains__, consent.serves))) for consent in _serving(case))
+    return tuple([consent._replace(serves=serves) for consent, serves in kept if serves])
 
 
 def _near_misses(case: Case) -> tuple[NearMiss, ...]:

@@ -29,9 +29,13 @@ class ParticularsMissingError(Exception):
 def recorded_items(case: Case) -> tuple[str, ...]:
     """The items that the allowed request provides to a third party on consent; empty where nothing is."""
     if case.request.action == "use":
-        return tuple(asked.id for asked in case.asked if asked.on_consent)
+        return (
+            tuple([asked.id for asked in case.asked if asked.id in case.on_consent])
+            if case.on_consent
+            else ()
+        )
     if case.third_party():
-        return tuple(asked.id for asked in case.asked)
+        return tuple([asked.id for asked in case.asked])
     return ()
 
 

@@ -87,8 +87,7 @@ class RecordContent:
     retention_rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The whole answer. `details` fills the placeholders of the texts (the field at fault, the right partition)."""
 
     effect: Effect

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
-from sekisho.domain.book import Entrustment, JointUse, Moratorium, Operator, Purpose, Succession
+from sekisho.domain.book import Moratorium, Operator
 from sekisho.domain.case import Asked, Case
-from sekisho.domain.clauses import OPENING_KINDS, consult
+from sekisho.domain.clauses import consult
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import COMMON
 
@@ -22,6 +21,9 @@ BY_CONSENT: Final = Cite("basis.consent", "PURP-1")
 """What opens another's data is the person's consent: the same ground as PURP-1's."""
 
 REASONS: Final = (NOT_AUTHORIZED, OPERATOR_MISMATCH, OPERATOR_SCOPE, SUSPENDED, OTHER_BUSINESS, NOT_ENTRUSTED)
+
+_OPENING: Final = frozenset({"provision", "cross_sell"})
+"""Kinds of consent that open another's data (ACC-5)."""
 
 
 def judge(case: Case) -> None:
@@ -47,8 +49,8 @@ def _granted(case: Case) -> None:
     if granted is None:
         case.refuse(NOT_AUTHORIZED)
         return
-    for asked in case.asked:
-        if asked.id not in granted and asked.item is not None:
+    for asked in case.known:
+        if asked.id not in granted:
             asked.reasons.append(NOT_AUTHORIZED)
 
 
@@ -88,8 +90,8 @@ def _scope(case: Case, operator: Operator) -> None:
     ):
         case.refuse(OPERATOR_SCOPE)
     if operator.items is not None:
-        for asked in case.asked:
-            if asked.item is not None and asked.id not in operator.items:
+        for asked in case.known:
+            if asked.id not in operator.items:
                 asked.reasons.append(OPERATOR_SCOPE)
 
 
@@ -145,54 +147,47 @@ def _anothers(case: Case) -> None:
     if case.request.action == "receive":
         case.refuse(NOT_ENTRUSTED)
         return
-    for asked in case.asked:
-        if asked.item is None:
-            continue
-        for purpose in case.purposes:
-            if not _registered(case, asked.id, purpose):
-                _by_consent(case, asked, purpose)
+    for purpose in case.purposes:
+        opened = _opened(case, purpose.id)
+        needing = case.known
+        for items in opened:
+            needing = [] if items is None else [asked for asked in needing if asked.id not in items]
+        if needing:
+            _by_consent(case, needing, purpose.id)
 
 
-def _registered(case: Case, item: str, purpose: Purpose) -> bool:
-    """Whether an entrustment, a succession or a joint-use notice in force covers the item and the purpose."""
+def _opened(case: Case, purpose: str) -> list[frozenset[str] | None]:
+    """The items (None: all) that entrustments, successions and joint-use notices in force open for a purpose."""
     assert case.holder is not None
     pair = (case.holder.organization, case.request.requester.organization)
     day, book = case.day, case.book
-    if any(_entrusted(trust, item, purpose.id, day) for trust in book.entrustments.get(pair, ())):
-        return True
-    if any(_succeeded(heir, item, purpose.id, day) for heir in book.successions.get(pair, ())):
-        return True
-    return any(_joint(case, notice, item, purpose) for notice in book.joint_uses.get(pair[1], ()))
+    opened: list[frozenset[str] | None] = [
+        trust.items
+        for trust in book.entrustments.get(pair, ())
+        if purpose in trust.purposes
+        and trust.valid_from <= day
+        and (trust.valid_until is None or day <= trust.valid_until)
+    ]
+    for heir in book.successions.get(pair, ()):
+        if heir.effective_on <= day and (heir.purposes is None or purpose in heir.purposes):
+            opened.append(heir.items)
+    for notice in book.joint_uses.get(pair[1], ()):
+        if (
+            notice.complete
+            and notice.published_on <= day
+            and pair[0] in notice.users
+            and purpose in notice.purposes
+        ):
+            opened.append(notice.items)
+    return opened
 
 
-def _entrusted(trust: Entrustment, item: str, purpose: str, day: date) -> bool:
-    if item not in trust.items or purpose not in trust.purposes or day < trust.valid_from:
-        return False
-    return trust.valid_until is None or day <= trust.valid_until
-
-
-def _succeeded(heir: Succession, item: str, purpose: str, day: date) -> bool:
-    if day < heir.effective_on or (heir.items is not None and item not in heir.items):
-        return False
-    return heir.purposes is None or purpose in heir.purposes
-
-
-def _joint(case: Case, notice: JointUse, item: str, purpose: Purpose) -> bool:
-    assert case.holder is not None
-    return (
-        notice.complete
-        and notice.published_on <= case.day
-        and case.holder.organization in notice.users
-        and item in notice.items
-        and purpose.id in notice.purposes
-    )
-
-
-def _by_consent(case: Case, asked: Asked, purpose: Purpose) -> None:
-    nearest = consult(case, asked, OPENING_KINDS, purpose.id, case.request.requester.organization)
-    if nearest is None:
-        asked.on_consent = True
-        asked.bases.append(BY_CONSENT)
-        return
-    asked.reasons.append(NOT_ENTRUSTED)
-    asked.reasons.extend(nearest)
+def _by_consent(case: Case, needing: list[Asked], purpose: str) -> None:
+    answers = consult(case, needing, _OPENING, purpose, names=case.request.requester.organization)
+    for asked, nearest in zip(needing, answers, strict=True):
+        if nearest is None:
+            case.on_consent.add(asked.id)
+            asked.bases.append(BY_CONSENT)
+        else:
+            asked.reasons.append(NOT_ENTRUSTED)
+            asked.reasons.extend(nearest)

@@ -29,11 +29,9 @@ def judge(case: Case) -> None:
         return
     if not case.third_party() or case.holder is None or request.legal_basis is not None:
         return
-    for asked in case.asked:
-        if asked.item is None:
-            continue
-        for purpose in case.purposes:
-            nearest = consult(case, asked, _PROVISION, purpose.id, request.recipient.id)
+    for purpose in case.purposes:
+        answers = consult(case, case.known, _PROVISION, purpose.id)
+        for asked, nearest in zip(case.known, answers, strict=True):
             if nearest is None:
                 asked.bases.append(BY_CONSENT)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sekisho.domain.book import Purpose, Specified
+from sekisho.domain.book import Specified
 from sekisho.domain.case import Asked, Case
 from sekisho.domain.clauses import consult
 from sekisho.domain.rules.wall import IMPLIED
@@ -35,58 +35,51 @@ def judge(case: Case) -> None:
     """PURP-1 and PURP-4 for each item and purpose, PURP-5 for a provision, PURP-7 for what has ended."""
     if case.holder is None or case.request.legal_basis is not None:
         return
-    recipient = _recipient(case)
-    kinds = _OWN if recipient is None else _WITH_RECIPIENT
-    for asked in case.asked:
-        if asked.item is None:
-            continue
-        specified = case.book.specified.get((case.request.holder, asked.id))
-        for purpose in case.purposes:
-            if purpose.id == CONSENT_ACQUISITION:
+    kinds = _OWN if case.recipient is None else _WITH_RECIPIENT
+    known = case.known
+    for purpose in case.purposes:
+        if purpose.id == CONSENT_ACQUISITION:
+            for asked in known:
                 _acquisition(case, asked)
-            else:
-                _purpose(case, asked, purpose, specified, kinds, recipient)
-        if case.individual and case.third_party():
-            _provision(case, asked, specified)
+        else:
+            _purpose(case, known, purpose.id, kinds)
+    if case.individual and case.third_party():
+        _provision(case, known)
     if case.individual and case.request.holder in case.book.ended:
         _ended(case)
 
 
-def _recipient(case: Case) -> str | None:
-    """Whom a provision consent would have to name: the recipient, or who uses another's data."""
-    if case.request.action == "provide":
-        return None if case.request.recipient is None else case.request.recipient.id
-    return case.request.requester.organization if case.foreign_hands else None
-
-
-def _purpose(
-    case: Case, asked: Asked, purpose: Purpose, specified: Specified | None, kinds: frozenset[str],
-    recipient: str | None,
-) -> None:  # fmt: skip
+def _purpose(case: Case, known: list[Asked], purpose: str, kinds: frozenset[str]) -> None:
     """PURP-1: specified for this holder and item, or the person's consent for it."""
-    if specified is not None and _within(case, specified, purpose.id):
-        asked.bases.append(SPECIFIED)
+    specified, holder = case.book.specified, case.request.holder
+    needing = []
+    for asked in known:
+        found = specified.get((holder, asked.id))
+        if found is not None and (purpose in found.purposes or _for_provider(case, found, purpose)):
+            asked.bases.append(SPECIFIED)
+        else:
+            needing.append(asked)
+    if not needing:
         return
-    assert asked.item is not None
-    if asked.item.item_class == "sensitive":
-        kinds |= _SENSITIVE
-    nearest = consult(case, asked, kinds, purpose.id, recipient)
-    if nearest is None:
-        asked.bases.append(BY_CONSENT)
-    elif not case.individual:
-        asked.grounded = False
-    else:
-        asked.reasons.append(OUTSIDE)
-        asked.reasons.extend(nearest)
-        if case.implied and purpose.id == INSURANCE_SOLICITATION:
-            asked.reasons.append(IMPLIED)
+    for asked in needing:
+        if asked.item is not None and asked.item.item_class == "sensitive":
+            kinds |= _SENSITIVE
+    for asked, nearest in zip(needing, consult(case, needing, kinds, purpose), strict=True):
+        if nearest is None:
+            asked.bases.append(BY_CONSENT)
+        elif case.individual:
+            asked.reasons.append(OUTSIDE)
+            asked.reasons.extend(nearest)
+            if case.implied and purpose == INSURANCE_SOLICITATION:
+                asked.reasons.append(IMPLIED)
+        else:
+            case.ungrounded.add(asked.id)
 
 
-def _within(case: Case, specified: Specified, purpose: str) -> bool:
-    if purpose in specified.purposes:
-        return True
+def _for_provider(case: Case, found: Specified, purpose: str) -> bool:
+    """A purpose specified for one product provider alone (a multi-insurer agent's; null is in doubt: outside)."""
     provider = case.request.product_provider
-    return provider is not None and purpose in specified.by_provider.get(provider, ())
+    return provider is not None and purpose in found.by_provider.get(provider, ())
 
 
 def _acquisition(case: Case, asked: Asked) -> None:
@@ -99,18 +92,27 @@ def _acquisition(case: Case, asked: Asked) -> None:
     elif case.individual:
         asked.reasons.append(ACQUISITION_SCOPE)
     else:
-        asked.grounded = False
+        case.ungrounded.add(asked.id)
 
 
-def _provision(case: Case, asked: Asked, specified: Specified | None) -> None:
+def _provision(case: Case, known: list[Asked]) -> None:
     """PURP-5: provision must itself be among the specified purposes; a provision consent satisfies it (SV 4(2))."""
-    if specified is not None and specified.provision:
+    specified, holder = case.book.specified, case.request.holder
+    needing = [
+        asked
+        for asked in known
+        if not ((found := specified.get((holder, asked.id))) is not None and found.provision)
+    ]
+    if not needing:
         return
-    assert case.request.recipient is not None
+    unserved: dict[str, Asked] = {}
     for purpose in case.purposes:
-        if consult(case, asked, _PROVISION, purpose.id, case.request.recipient.id) is not None:
-            asked.reasons.append(PROVISION_NOT_SPECIFIED)
-            return
+        answers = consult(case, needing, _PROVISION, purpose.id)
+        unserved.update(
+            {asked.id: asked for asked, nearest in zip(needing, answers, strict=True) if nearest is not None}
+        )
+    for asked in unserved.values():
+        asked.reasons.append(PROVISION_NOT_SPECIFIED)
 
 
 def _ended(case: Case) -> None:
@@ -118,6 +120,6 @@ def _ended(case: Case) -> None:
     for ended in case.book.ended[case.request.holder]:
         if case.day < ended.since or not any(purpose.id in ended.purposes for purpose in case.purposes):
             continue
-        for asked in case.asked:
-            if asked.item is not None and (ended.items is None or asked.id in ended.items):
+        for asked in case.known:
+            if ended.items is None or asked.id in ended.items:
                 asked.reasons.append(ENDED)

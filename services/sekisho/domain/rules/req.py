@@ -43,15 +43,14 @@ def judge(case: Case) -> None:
 
 def _known(case: Case) -> None:
     book, request, requester = case.book, case.request, case.request.requester
-    unknown = [asked.id for asked in case.asked if asked.item is None]
-    if unknown:
-        for asked in case.asked:
-            if asked.item is None:
-                asked.reasons.append(UNKNOWN_ITEM)
-        _detail(case, UNKNOWN_ITEM, unknown, book.items)
-    names = dict.fromkeys((request.purpose, *request.anticipated_purposes))
-    if not book.purposes.keys() >= names.keys():
-        _unknown(case, UNKNOWN_PURPOSE, [name for name in names if name not in book.purposes], book.purposes)
+    if len(case.known) < len(case.asked):
+        unknown = [asked for asked in case.asked if asked.item is None]
+        for asked in unknown:
+            asked.reasons.append(UNKNOWN_ITEM)
+        _detail(case, UNKNOWN_ITEM, [asked.id for asked in unknown], book.items)
+    strange = [name for name in (request.purpose, *request.anticipated_purposes) if name not in book.purposes]
+    if strange:
+        _unknown(case, UNKNOWN_PURPOSE, strange, book.purposes)
     if case.holder is None:
         _unknown(case, UNKNOWN_HOLDER, [request.holder], book.holders)
     if case.organization is None:
@@ -86,7 +85,7 @@ def _detail(case: Case, reason: Cite, names: list[str], known: Iterable[str]) ->
     """Which names are unknown, each with the nearest known one, for the remedy's text."""
     candidates = sorted(known)
     told = []
-    for name in names:
+    for name in dict.fromkeys(names):
         near = get_close_matches(name, candidates, n=1)
         told.append(f"{name} (→ {near[0]} ?)" if near else name)
     earlier = case.details.get(reason.code)

@@ -26,12 +26,12 @@ def judge(case: Case) -> None:
     if case.request.legal_basis is not None:
         return
     if case.request.action == "use":
-        _stop(case, "use", OTHERS_USE if case.foreign_hands else USE, case.asked)
-        _stop(case, "provision", PROVISION, [asked for asked in case.asked if asked.on_consent])
+        _stop(case, "use", OTHERS_USE if case.foreign_hands else USE, case.known)
+        _stop(case, "provision", PROVISION, [asked for asked in case.known if asked.id in case.on_consent])
     elif case.request.action == "provide":
         recipient = case.request.recipient
         if recipient is not None and recipient.relation in _TO_THIRD_PARTIES:
-            _stop(case, "provision", OTHERS_PROVISION if case.foreign_hands else PROVISION, case.asked)
+            _stop(case, "provision", OTHERS_PROVISION if case.foreign_hands else PROVISION, case.known)
 
 
 def _stop(case: Case, kind: str, reason: Cite, asked_items: list[Asked]) -> None:
@@ -40,7 +40,7 @@ def _stop(case: Case, kind: str, reason: Cite, asked_items: list[Asked]) -> None
         if not _names_purpose(case, stop):
             continue
         for asked in asked_items:
-            if asked.item is not None and (stop.items is None or asked.id in stop.items):
+            if stop.items is None or asked.id in stop.items:
                 asked.reasons.append(reason)
 
 

@@ -11,7 +11,6 @@ from typing import Final
 from sekisho.domain.book import Item, Purpose
 from sekisho.domain.case import Asked, Case
 from sekisho.domain.clauses import WRITTEN_STAGE, consult, is_written
-from sekisho.domain.events import ConsentGranted
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, NON_PUBLIC, RESTRICTED_CUSTOMER_CHECK
 
@@ -50,41 +49,49 @@ def judge(case: Case) -> None:
     request = case.request
     if request.legal_basis is not None or request.action == "receive":
         return
-    solicits = any(purpose.solicits is not None for purpose in case.purposes)
-    if request.action == "provide" and not solicits:
+    if request.action == "provide" and not case.solicits:
         return
-    if solicits:
+    if case.solicits:
         _restricted_customer(case)
-    for asked in case.asked:
-        item = asked.item
-        if item is None:
-            continue
-        if item.item_class in _PUBLIC:
+    non_public = []
+    for asked in case.known:
+        assert asked.item is not None
+        if asked.item.item_class in _PUBLIC:
             asked.bases.append(NOT_NON_PUBLIC)
-        elif item.item_class in NON_PUBLIC and case.holder is not None:
-            for purpose in case.purposes:
-                _wall(case, asked, item, purpose)
+        elif asked.item.item_class in NON_PUBLIC:
+            non_public.append(asked)
+    if non_public and case.holder is not None:
+        for purpose in case.purposes:
+            _wall(case, non_public, purpose)
 
 
-def _wall(case: Case, asked: Asked, item: Item, purpose: Purpose) -> None:
-    """One non-public item for one purpose: whether it needs consent, by which rule, and whether one serves."""
-    if purpose.id == RESTRICTED_CUSTOMER_CHECK and item.item_class == "npfi":
-        if _regime(case) == "bank":
+def _wall(case: Case, non_public: list[Asked], purpose: Purpose) -> None:
+    """The non-public items for one purpose: which need consent, by which rule, and whether one serves."""
+    check = purpose.id == RESTRICTED_CUSTOMER_CHECK
+    needing: list[Asked] = []
+    missing: list[Cite] = []
+    for asked in non_public:
+        assert asked.item is not None
+        if check and asked.item.item_class == "npfi" and _regime(case) == "bank":
             asked.bases.append(CHECK_CARVED_OUT)
-            return
-        missing: Cite | None = MISSING_4
-        named = INSURANCE_SOLICITATION
-    else:
-        missing, named = _needs_consent(case, item, purpose), purpose.id
-    if missing is None:
+            continue
+        counted = check and asked.item.item_class == "npfi"
+        rule = MISSING_4 if counted else _needs_consent(case, asked.item, purpose)
+        if rule is not None:
+            needing.append(asked)
+            missing.append(rule)
+    if not needing:
         return
-    nearest = consult(case, asked, _CROSS_SELL, named)
-    if nearest is None:
-        asked.bases.append(BY_CONSENT)
-        return
-    asked.reasons.extend(nearest or (missing,))
-    if case.implied and named == INSURANCE_SOLICITATION:
-        asked.reasons.append(IMPLIED)
+    named = INSURANCE_SOLICITATION if check and MISSING_4 in missing else purpose.id
+    for asked, rule, nearest in zip(
+        needing, missing, consult(case, needing, _CROSS_SELL, named), strict=True
+    ):
+        if nearest is None:
+            asked.bases.append(BY_CONSENT)
+            continue
+        asked.reasons.extend(nearest or (rule,))
+        if case.implied and named == INSURANCE_SOLICITATION:
+            asked.reasons.append(IMPLIED)
 
 
 def _regime(case: Case) -> str | None:
@@ -162,17 +169,19 @@ def _restriction(case: Case) -> Cite | None:
 
 def obligations(case: Case) -> tuple[Cite, ...]:
     """WALL-11: what must still follow where all that serves an item was explained only orally, or is not in writing."""
-    serving: dict[str, list[ConsentGranted]] = {}
+    served: set[str] = set()
+    explained: set[str] = set()
+    written: set[str] = set()
     for index, items in case.served.items():
         grant = case.state.grants[index]
-        if grant.kind == "cross_sell":
-            for item in items:
-                serving.setdefault(item, []).append(grant)
-    owed = []
-    if any(all(grant.explained_method == "oral" for grant in grants) for grants in serving.values()):
-        owed.append(SEND_EXPLANATION)
-    if case.request.activity.kind not in WRITTEN_STAGE and any(
-        not any(is_written(case, grant) for grant in grants) for grants in serving.values()
-    ):
-        owed.append(OBTAIN_WRITTEN)
-    return tuple(owed)
+        if grant.kind != "cross_sell":
+            continue
+        served.update(items)
+        if grant.explained_method != "oral":
+            explained.update(items)
+        if is_written(case, grant):
+            written.update(items)
+    owed = () if explained == served else (SEND_EXPLANATION,)
+    if written == served or case.request.activity.kind in WRITTEN_STAGE:
+        return owed
+    return (*owed, OBTAIN_WRITTEN)

@@ -1,0 +1,85 @@
+"""The common decisions whose cost is measured: 1 to 3 items, up to 3 consents, the fold included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from sekisho.domain.book import Rulebook
+from sekisho.domain.decision import decide
+from sekisho.domain.events import ConsentEvent, ConsentGranted, ConsentRecipient, Position, Terms
+from sekisho.domain.request import AccessRequest, Activity, Recipient, Requester
+from sekisho.domain.vocabulary import Effect
+
+AT = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+GIVEN = datetime(2026, 10, 1, 0, 30, tzinfo=UTC)
+ITEMS = ("customer.name", "savings.maturity_date", "savings.balance")
+
+
+@dataclass(frozen=True)
+class Common:
+    """One common decision: its inputs, and what it must answer (a bench of a wrong answer measures nothing)."""
+
+    name: str
+    request: AccessRequest
+    events: tuple[ConsentEvent, ...]
+    effect: Effect
+
+    def run(self, book: Rulebook) -> Callable[[], object]:
+        """The call to be timed, after checking its answer once."""
+        verdict = decide(self.request, self.events, book, AT)
+        if verdict.effect != self.effect:
+            raise SystemExit(f"{self.name}: expected {self.effect}, got {verdict.effect}: {verdict.reasons}")
+        return lambda: decide(self.request, self.events, book, AT)
+
+
+def consent(number: int) -> ConsentGranted:
+    """A cross-sell consent of the sample world, valid at the decision time."""
+    return ConsentGranted(
+        event_id=f"E-{number}", consent_id=f"CS-{number}", kind="cross_sell", controller="savings-bank",
+        position=Position(0, number), given_at=GIVEN, recorded_at=GIVEN + timedelta(minutes=1),
+        method="written", mode="face_to_face", explained_method="written", explained_at=GIVEN,
+        terms=Terms(
+            date(2026, 10, 1), date(2028, 9, 30), "窓口", frozenset({"face_to_face", "mail"}), frozenset(ITEMS)
+        ),
+        purposes=frozenset({"insurance.solicitation"}), bundled=False, coerced=False,
+    )  # fmt: skip
+
+
+def _provision() -> ConsentGranted:
+    shown = ConsentRecipient("life-insurer", "life-insurer 株式会社", "0120-000-000", "insurance.administration")
+    return replace(consent(9), kind="provision", recipients=(shown,), purposes=frozenset())
+
+
+def _solicitation(items: tuple[str, ...]) -> AccessRequest:
+    return AccessRequest(
+        request_id="r-1", requested_at=AT,
+        requester=Requester("post-office", "insurance_solicitation", "savings-crm", "op-0123", "br-0456", "op-0123"),
+        subject_id="C-000001", subject_kind="individual", action="use", holder="savings-bank", items=items,
+        purpose="insurance.solicitation", product_provider="life-insurer",
+        activity=Activity("list_extraction", "face_to_face", "11月のお客さま", items[1:]),
+    )  # fmt: skip
+
+
+def commons() -> tuple[Common, ...]:
+    """The set that `make bench` times."""
+    expired = replace(consent(2), terms=replace(consent(2).terms or Terms(), valid_until=date(2026, 11, 20)))
+    oral = replace(consent(3), explained_method=None)
+    own = AccessRequest(
+        request_id="r-2", requested_at=AT, requester=Requester("savings-bank", "deposit", "core-banking"),
+        subject_id="C-000001", subject_kind="individual", action="use", holder="savings-bank",
+        items=("savings.balance",), purpose="savings.administration", activity=Activity("maintenance", "none"),
+    )  # fmt: skip
+    insurer = Recipient(
+        "life-insurer", "third_party", "life-insurer 株式会社", "東京都千代田区1-1", "代表 太郎", "JP"
+    )
+    provide = replace(own, action="provide", purpose="insurance.administration", recipient=insurer)
+    return (
+        Common("allow: 1 item, no consent needed", own, (), "allow"),
+        Common("deny: 1 item, no consent", _solicitation(ITEMS[1:2]), (), "deny"),
+        Common("allow: 3 items, 1 consent", _solicitation(ITEMS), (consent(1),), "allow"),
+        Common("allow: 3 items, 3 consents", _solicitation(ITEMS), (consent(1), consent(2), consent(3)), "allow"),
+        Common("deny: 3 items, 2 near misses", _solicitation(ITEMS), (expired, oral), "deny"),
+        Common("provide: 1 item, 1 consent, record", provide, (_provision(),), "allow"),
+    )
