@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -137,6 +138,18 @@ def test_a_child_and_its_folder_go_with_a_killed_parent(tmp_path: Path) -> None:
     pid = _parent_killed(tmp_path, "supervised")
     assert eventually(lambda: started_at(pid) is None)
     assert eventually(lambda: not (tmp_path / "data").exists())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
+def test_a_child_does_not_outlive_its_killed_supervisor(tmp_path: Path) -> None:
+    """If somebody kills the supervisor itself, the child goes with it and the end is seen."""
+    process = child(tmp_path, "sleep", "600").start()
+    asked = subprocess.run(
+        ["ps", "-o", "ppid=", "-p", str(process.pid)], capture_output=True, text=True, check=True
+    )
+    os.kill(int(asked.stdout), signal.SIGKILL)
+    assert eventually(lambda: started_at(process.pid) is None)
+    assert not process.is_running()
 
 
 def test_an_adopted_child_lives_on(tmp_path: Path) -> None:
