@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sekisho.log.port import GroupReader, Log, Partition, PartitionReader, Record, TransactionalWriter
+from sekisho.log.port import (
+    GroupReader,
+    Log,
+    Outgoing,
+    Partition,
+    PartitionReader,
+    Record,
+    TransactionalWriter,
+    Writer,
+)
 
 WAIT_S = 30.0
 
@@ -23,18 +32,20 @@ class Clock:
 
 @dataclass
 class Listener:
-    """Notes what a group tells; `hold` keeps a revocation waiting until it is set."""
+    """Notes what a group tells; `hold` keeps a revocation waiting until it is set, `asked` tells that one has begun."""
 
     held: set[Partition] = field(default_factory=set)
     revocations: list[frozenset[Partition]] = field(default_factory=list)
     assignments: list[frozenset[Partition]] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def assigned(self, partitions: frozenset[Partition]) -> None:
         self.assignments.append(partitions)
         self.held.update(partitions)
 
     async def revoked(self, partitions: frozenset[Partition]) -> None:
+        self.asked.set()
         if self.hold is not None:
             await self.hold.wait()
         self.revocations.append(partitions)
@@ -44,21 +55,30 @@ class Listener:
 class Bench:
     """One log under test, what the tests made on it, and the words that the tests share."""
 
-    def __init__(self, log: Log, prefix: str) -> None:
+    def __init__(self, log: Log, prefix: str, now_ms: Callable[[], int]) -> None:
         self.log = log
-        self.prefix = prefix
-        self._started: list[PartitionReader | TransactionalWriter] = []
+        self.now_ms = now_ms
+        self._prefix = prefix
+        self._started: list[PartitionReader | TransactionalWriter | Writer] = []
+
+    def name(self, name: str) -> str:
+        """A topic's, group's or transactional id's full name in this test."""
+        return f"{self._prefix}{name}"
 
     async def topic(self, name: str = "topic", partitions: int = 1, **config: str) -> str:
         """Makes a topic of this test's own; `max_message_bytes="…"` stands for max.message.bytes."""
-        full = f"{self.prefix}{name}"
-        await self.log.create(
-            full, partitions, 1, {key.replace("_", "."): value for key, value in config.items()}
-        )
-        return full
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        await self.log.create(self.name(name), partitions, 1, settings)
+        return self.name(name)
 
     async def writer(self, transactional_id: str = "lane") -> TransactionalWriter:
-        writer = self.log.transactional_writer(f"{self.prefix}{transactional_id}")
+        writer = self.log.transactional_writer(self.name(transactional_id))
+        await writer.start()
+        self._started.append(writer)
+        return writer
+
+    async def plain_writer(self) -> Writer:
+        writer = self.log.writer()
         await writer.start()
         self._started.append(writer)
         return writer
@@ -72,7 +92,7 @@ class Bench:
         return reader
 
     async def member(self, topic: str, listener: Listener, group: str = "group") -> GroupReader:
-        reader = self.log.group_reader(f"{self.prefix}{group}", [topic], listener)
+        reader = self.log.group_reader(self.name(group), [topic], listener)
         await reader.start()
         self._started.append(reader)
         return reader
@@ -101,6 +121,13 @@ async def read_to(reader: PartitionReader, at: Partition, end: int) -> list[Reco
     return found
 
 
+async def ended(reader: PartitionReader, at: Partition, end: int) -> None:
+    """Waits until the markers stand: the stable end is the end of the log."""
+    async with asyncio.timeout(WAIT_S):
+        while await reader.last_stable_offset(at) < end:  # noqa: ASYNC110  only the broker can tell
+            await asyncio.sleep(0.01)
+
+
 async def until(condition: Callable[[], bool], *members: PartitionReader) -> None:
     """Waits for a condition while the members poll, as a consumer must."""
     async with asyncio.timeout(WAIT_S):
@@ -108,3 +135,13 @@ async def until(condition: Callable[[], bool], *members: PartitionReader) -> Non
             for member in members:
                 await member.fetch(0)
             await asyncio.sleep(0.02)
+
+
+def numbered(first: int, count: int) -> list[Outgoing]:
+    """Records k0/v0, k1/v1 and so on."""
+    return [Outgoing(f"k{number}".encode(), f"v{number}".encode()) for number in range(first, first + count)]
+
+
+async def send_all(writer: TransactionalWriter, at: Partition, records: list[Outgoing]) -> list[int]:
+    """Sends and awaits every batch; gives their base offsets."""
+    return list(await asyncio.gather(*await writer.send(at, records)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,14 +21,14 @@ def clock() -> Clock:
 @pytest.fixture
 async def memory_bench(clock: Clock, topic_prefix: str) -> AsyncIterator[Bench]:
     config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
-    bench = Bench(MemoryLog(config, clock), topic_prefix)
+    bench = Bench(MemoryLog(config, clock), topic_prefix, clock)
     yield bench
     await bench.close()
 
 
 @pytest.fixture
 async def kafka_bench(broker: str, topic_prefix: str) -> AsyncIterator[Bench]:
-    bench = Bench(KafkaLog(kafka_config(broker)), topic_prefix)
+    bench = Bench(KafkaLog(kafka_config(broker)), topic_prefix, lambda: int(time.time() * 1000))
     yield bench
     await bench.close()
 

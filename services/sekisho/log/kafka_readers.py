@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from sekisho.log.client_internals import close_consumer, current_position, track_topic
+from sekisho.log.kafka_admin import KafkaAdmin
 from sekisho.log.kafka_config import KafkaConfig
 from sekisho.log.kafka_errors import bounded, connecting
 from sekisho.log.kafka_fetching import Fetching
@@ -153,11 +154,13 @@ class KafkaGroupReader(KafkaPartitionReader):
         self,
         config: KafkaConfig,
         offsets: Offsets,
+        admin: KafkaAdmin,
         group: str,
         topics: Sequence[str],
         listener: AssignmentListener,
     ) -> None:
         super().__init__(config, offsets, committed=True)
+        self._admin = admin
         self._group = group
         self._topics = tuple(topics)
         self._listener = listener
@@ -185,9 +188,7 @@ class KafkaGroupReader(KafkaPartitionReader):
         return frozenset(self._positioned)
 
     async def committed(self, at: Partition) -> int | None:
-        async with bounded(f"committed offset of {self._group}", self._config.call_timeout_s):
-            found: int | None = await self._consumer.committed(TopicPartition(*at))
-        return found
+        return await self._admin.committed(self._group, at)
 
     async def rejoin(self) -> None:
         """By a new consumer: nothing of the old one's state, whatever it was in, is carried over."""

@@ -40,6 +40,8 @@ class PendingSends:
             _, unanswered = await asyncio.wait(open_ones, timeout=timeout_s)
             if unanswered:
                 raise SendError(f"{len(unanswered)} batches got no answer within {timeout_s} s: abort")
+        for future in self._futures:
+            self._note(future)  # a callback of one that was done at once may not have run yet
         self._futures.clear()
         if self._failure is not None:
             raise self._failure

@@ -148,12 +148,11 @@ class MemoryGroupReader(MemoryPartitionReader):
         held = self.assignment()
         if not held:
             return
-        self.pause(*held)
+        self._held = Positions()
         try:
             await self._listener.revoked(held)
         except Exception as error:  # noqa: BLE001  the group goes on, as aiokafka's does; the failure is logged
             _log.error("revocation_failed", group=self._group.name, error=repr(error))
-        self._held = Positions()
 
     def receive(self, partitions: frozenset[Partition]) -> None:
         """Takes an assignment: paused, without positions."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sekisho.log.lifecycle import PendingSends, WriterLifecycle
 from sekisho.log.memory_store import Outcome, Store, Transaction
-from sekisho.log.port import FencedError, LogError, Outgoing, Partition, SendError
+from sekisho.log.port import LogError, Outgoing, Partition, SendError
 from sekisho.log.routing import partition_for
 
 
@@ -30,13 +30,13 @@ class MemoryTransactionalWriter:
 
     async def begin(self) -> None:
         self._life.begun()
-        with _Fencing(self._life):
+        with _Breaking(self._life):
             self._transaction = self._store.begin(self._id, self._epoch)
 
     async def send(self, at: Partition, records: Sequence[Outgoing]) -> Sequence[asyncio.Future[int]]:
         self._life.need_transaction()
         await asyncio.sleep(0)
-        with _Fencing(self._life):
+        with _Breaking(self._life):
             self._store.need_owner(self._id, self._epoch)
             self._store.partition(at)
         return [self._sends.track(self._append(at, batch)) for batch in self._store.batches(records)]
@@ -55,7 +55,7 @@ class MemoryTransactionalWriter:
 
     async def send_offsets(self, offsets: Mapping[Partition, int], group: str) -> None:
         self._life.need_transaction()
-        with _Fencing(self._life):
+        with _Breaking(self._life):
             self._store.need_owner(self._id, self._epoch)
         assert self._transaction is not None
         self._transaction.offsets.update({(group, at): offset for at, offset in offsets.items()})
@@ -76,7 +76,7 @@ class MemoryTransactionalWriter:
 
     def _end(self, outcome: Outcome) -> None:
         self._life.ended()
-        with _Fencing(self._life):
+        with _Breaking(self._life):
             self._store.end(self._id, self._epoch, outcome)
         self._transaction = None
 
@@ -84,8 +84,8 @@ class MemoryTransactionalWriter:
         self._life.stopped()
 
 
-class _Fencing:
-    """Notes in the lifecycle that the writer is fenced, when what is inside says so."""
+class _Breaking:
+    """Notes in the lifecycle what ends the writer's work, when what is inside raises it."""
 
     def __init__(self, life: WriterLifecycle) -> None:
         self._life = life
@@ -94,7 +94,7 @@ class _Fencing:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, FencedError):
+        if isinstance(error, LogError):
             self._life.broke(error)
 
 

@@ -7,6 +7,8 @@ which nothing is durable. What is promised here is what the gate may rely on, no
 * What a transaction sent is visible to a read_committed reader after `commit`, all or nothing, never before.
 * Consumed offsets committed inside a transaction are visible exactly when the transaction is.
 * `high_watermark` counts records of open transactions too; a read_committed reader stops before them.
+* The answer to a commit may come before its markers stand: readers and `last_stable_offset` follow within
+  milliseconds, `high_watermark` grows by the markers. `committed` waits for them.
 * Offsets grow strictly within a partition and are not contiguous.
 """
 
@@ -180,7 +182,8 @@ class GroupReader(PartitionReader, Protocol):
     def assignment(self) -> frozenset[Partition]: ...
 
     async def committed(self, at: Partition) -> int | None:
-        """The group's committed offset, asked afresh from the log; None: never committed, or expired."""
+        """The group's committed offset, asked afresh from the log; None: never committed, or expired. Waits for
+        transactions that hold offsets of it; UnavailableError when one stays open (start its id's writer first)."""
 
     async def rejoin(self) -> None:
         """Leaves the group and joins again (`revoked` is awaited first, for all that is held; what comes is told to
