@@ -24,6 +24,10 @@ from sekisho.domain.book import Obligation, Reason, Rulebook
 from sekisho.domain.events import Position
 from sekisho.domain.verdict import Cite, ItemVerdict, Verdict
 
+__all__ = [
+    "TYPE", "Decision", "Envelope", "decode", "document", "duplicate", "encode", "encode_document", "shadow_document",
+]  # fmt: skip
+
 TYPE: Final = "sekisho.access.decided.v1"
 SOURCE: Final = "urn:sekisho:gate"
 MAX_NEAR_MISSES: Final = 20

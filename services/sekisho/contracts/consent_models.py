@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Annotated, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from sekisho.contracts.fields import MAX_MANY, Day, FreeText, Id, Ids, Input, Instant
@@ -190,6 +190,21 @@ class ConsentConfirmed(ConsentEventData):
 class ConsentWithdrawn(ConsentEventData):
     """A consent ended; or all consents to a controller given until then. Exactly one of the two is named."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["consent_id"],
+                    "properties": {"consent_id": {"type": "string"}, "controller": {"type": "null"}},
+                },
+                {
+                    "required": ["controller"],
+                    "properties": {"controller": {"type": "string"}, "consent_id": {"type": "null"}},
+                },
+            ]
+        }
+    )
+
     consent_id: Id | None = None
     controller: Id | None = None
     withdrawn_at: Instant
@@ -211,6 +226,15 @@ class ConsentWithdrawn(ConsentEventData):
 
 class ConsentRefused(ConsentEventData):
     """The person refused purposes or recipients: at least one is named."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "array", "minItems": 1}}}
+                for name in ("purposes", "recipients")
+            ]
+        }
+    )
 
     controller: Id
     purposes: Ids | None = None

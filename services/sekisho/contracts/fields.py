@@ -32,6 +32,8 @@ MAX_OFFSET: Final = 2**63 - 1
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$"
+_DAY_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}$"
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 """Times lie within these years, so that no time zone or retention period leads out of Python's calendar."""
 
@@ -110,8 +112,10 @@ FreeText = Annotated[
 class _Parsed:
     """A string that is read by one of the functions above and written again by another."""
 
-    def __init__(self, read: Callable[[str], date], write: Callable[..., str], form: str) -> None:
-        self._read, self._write, self._form = read, write, form
+    def __init__(
+        self, read: Callable[[str], date], write: Callable[..., str], form: str, pattern: str
+    ) -> None:
+        self._read, self._write, self._form, self._pattern = read, write, form, pattern
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler
@@ -125,16 +129,16 @@ class _Parsed:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "format": self._form}
+        return {"type": "string", "format": self._form, "pattern": self._pattern}
 
 
-Instant = Annotated[datetime, _Parsed(_instant, written, "date-time")]
+Instant = Annotated[datetime, _Parsed(_instant, written, "date-time", _TIME_PATTERN)]
 """An RFC 3339 time with its time zone; in UTC once read."""
 
-Day = Annotated[date, _Parsed(_day, date.isoformat, "date")]
+Day = Annotated[date, _Parsed(_day, date.isoformat, "date", _DAY_PATTERN)]
 """A calendar day (Asia/Tokyo), any year: `9999-12-31` is a customary "no end"."""
 
-NearDay = Annotated[date, _Parsed(_near_day, date.isoformat, "date")]
+NearDay = Annotated[date, _Parsed(_near_day, date.isoformat, "date", _DAY_PATTERN)]
 """A calendar day that periods of years are counted from."""
 
 Offset = Annotated[int, Field(ge=0, le=MAX_OFFSET)]

@@ -119,9 +119,7 @@ def _fields(message: BaseModel) -> int:
 @cache
 def _nesting(model: type[BaseModel]) -> tuple[str, ...]:
     """The fields of a model that may hold objects."""
-    return tuple(
-        name for name, field in model.model_fields.items() if any(_parts(field.annotation, listed=False))
-    )
+    return tuple(name for name, field in model.model_fields.items() if any(parts(field.annotation)))
 
 
 def _translated(model: type[BaseModel], error: ValidationError, data: bytes) -> RejectedMessageError:
@@ -210,14 +208,15 @@ def _paths(model: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in model.model_fields.items():
         path = f"{prefix}{name}"
         yield path
-        for part, listed in _parts(field.annotation, listed=False):
+        for part, listed in parts(field.annotation):
             yield from _paths(part, f"{path}[]." if listed else f"{path}.")
 
 
-def _parts(annotation: object, *, listed: bool) -> Iterator[tuple[type[BaseModel], bool]]:
+def parts(annotation: object, *, listed: bool = False) -> Iterator[tuple[type[BaseModel], bool]]:
+    """The models within an annotation, and whether each stands in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, listed
         return
     is_list = listed or getattr(annotation, "__origin__", None) is tuple
     for inner in get_args(annotation):
-        yield from _parts(inner, listed=is_list)
+        yield from parts(inner, listed=is_list)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 from sekisho.contracts import (
@@ -22,15 +22,17 @@ from sekisho.contracts import (
 Direction = Literal["in", "out"]
 CleanupPolicy = Literal["delete", "compact"]
 TimestampType = Literal["LogAppendTime", "CreateTime"]
-Retention = Literal["audit_retention", "list_request_retention"]
-"""Names of the settings that hold a retention period."""
+AUDIT: Final = "audit"
+"""Kept for the audit period, the setting `SEKISHO_AUDIT_RETENTION_YEARS`."""
+Retention = Literal["audit"] | timedelta | None
+"""How long messages are kept: the audit period, a time of the contract's own, None for ever."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """One topic; `name` is without the deployment's prefix.
 
-    `retention` None is for ever. `gate`: it has the same number of partitions as the others of the gate, and a gate
+    `gate`: it has the same number of partitions as the others of the gate, and a gate
     writes to the partition of the number that it reads.
     """
 
@@ -38,7 +40,7 @@ class TopicSpec:
     direction: Direction
     key: str
     kept: str
-    retention: Retention | None
+    retention: Retention
     types: tuple[str, ...]
     description: str
     producers: str
@@ -60,23 +62,25 @@ class TopicSpec:
         """The topic's name on the broker."""
         return prefix + self.name
 
-    def configuration(self, retentions: Mapping[Retention, int]) -> dict[str, str]:
-        """The broker's topic configuration; `retentions` are the settings' periods in milliseconds.
-
-        Raises KeyError if the period that this topic is kept for is not among them.
-        """
-        kept_ms = -1 if self.retention is None else retentions[self.retention]
+    def configuration(self, *, audit_years: int) -> dict[str, str]:
+        """The broker's topic configuration that this asks for; a year counts 366 days, so that nothing ends early."""
         return {
             "cleanup.policy": self.cleanup_policy,
-            "retention.ms": str(kept_ms),
+            "retention.ms": str(self._retention_ms(audit_years)),
             "retention.bytes": "-1",
             "message.timestamp.type": self.timestamp_type,
         }
 
+    def _retention_ms(self, audit_years: int) -> int:
+        if self.retention is None:
+            return -1
+        kept = timedelta(days=366 * audit_years) if self.retention == AUDIT else self.retention
+        return kept // timedelta(milliseconds=1)
+
 
 ACCESS_REQUESTS: Final = TopicSpec(
     "access-requests", "in", "subject id",
-    "as long as the decisions: replay needs them", "audit_retention",
+    "as long as the decisions: replay needs them", AUDIT,
     (access_requests.TYPE,),
     "One organization asks for one person's items.",
     "upstream systems; watch, for the subjects of a list", "gate; audit (replay)", gate=True,
@@ -90,7 +94,7 @@ CONSENT_EVENTS: Final = TopicSpec(
 )  # fmt: skip
 ACCESS_DECISIONS: Final = TopicSpec(
     "access-decisions", "out", "subject id",
-    "the audit period (default 10 years; tiered storage where offered)", "audit_retention",
+    "the audit period (default 10 years; tiered storage where offered)", AUDIT,
     (access_decisions.TYPE,),
     "The answer to each access request, with its reasons.",
     "gate", "upstream systems; gate (request ids); watch; ledger; audit", gate=True,
@@ -105,31 +109,31 @@ PROVISION_RECORDS: Final = TopicSpec(
 REJECTED_EVENTS: Final = TopicSpec(
     "rejected-events", "out", "the input's key",
     "as the decisions; the reason, the position and a keyed hash of the payload, never the payload",
-    "audit_retention",
+    AUDIT,
     (rejected_events.TYPE,),
     "What was not accepted, and why.",
     "gate", "operators; ledger; audit", gate=True,
 )  # fmt: skip
 LIST_REQUESTS: Final = TopicSpec(
-    "list-requests", "in", "list id", "90 days", "list_request_retention",
+    "list-requests", "in", "list id", "90 days", timedelta(days=90),
     (list_requests.TYPE,),
     "One organization asks for the same items of many persons, in parts.",
     "upstream systems", "watch", gate=False,
 )  # fmt: skip
 LIST_DECISIONS: Final = TopicSpec(
-    "list-decisions", "out", "list id", "as the decisions", "audit_retention",
+    "list-decisions", "out", "list id", "as the decisions", AUDIT,
     (list_decisions.TYPE,),
     "The one answer to a list, in parts.",
     "watch", "upstream systems; ledger; audit", gate=False,
 )  # fmt: skip
 SOLICITATION_OUTCOMES: Final = TopicSpec(
-    "solicitation-outcomes", "in", "subject id", "the audit period", "audit_retention",
+    "solicitation-outcomes", "in", "subject id", "the audit period", AUDIT,
     (solicitation_outcomes.TYPE,),
     "Contracts concluded, visits made: what the monitoring compares with.",
     "upstream systems", "watch; ledger (retention)", gate=False,
 )  # fmt: skip
 SIGNALS: Final = TopicSpec(
-    "signals", "out", "organization", "the audit period", "audit_retention",
+    "signals", "out", "organization", "the audit period", AUDIT,
     (signals.TYPE,),
     "What monitoring found.",
     "watch", "compliance staff; ledger; audit", gate=False,
