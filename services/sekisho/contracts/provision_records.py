@@ -111,7 +111,7 @@ def encode(verdict: Verdict, envelope: Envelope, rulebook: Rulebook, statement: 
 def document(
     verdict: Verdict, envelope: Envelope, rulebook: Rulebook, statement: str
 ) -> dict[str, Any] | None:
-    """The record as contract.md states it; `statement` is its Japanese consent statement with `{consent_id}`."""
+    """The record as contract.md states it; `statement` is its Japanese consent statement with `{consents}`."""
     content, at = verdict.record, envelope.request_position
     if content is None:
         return None
@@ -168,7 +168,7 @@ def _consent(consents: tuple[ServedConsent, ...], statement: str) -> dict[str, A
     if not consents:
         return None
     first, *others = consents
-    told = {"consent_id": "、".join(each.consent_id for each in consents)}
+    told = {"consents": "、".join(each.consent_id for each in consents)}
     found: dict[str, Any] = {
         "statement": fill(statement, told),
         "consent_id": first.consent_id,
