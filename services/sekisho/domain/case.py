@@ -7,6 +7,7 @@ REQ-1, so that an operator can tell a gap in the configuration from a breach.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -37,6 +38,9 @@ Candidate = tuple[int, str, tuple[Cite, ...], frozenset[str] | None]
 """A consent examined for a purpose: its place among the grants, its kind, what fails of it, the items of its terms.
 
 A plain tuple: a named one costs a microsecond for every three consents (make bench)."""
+
+Answer = Sequence[Cite] | None
+"""For an item in need of consent: None where one serves, else the clauses of the nearest (empty: there is none)."""
 
 
 class Case:
@@ -76,7 +80,8 @@ class Case:
         self.details: dict[str, str] = {}
         self.failures: dict[int, tuple[Cite, ...]] = {}
         """By grant: the clauses that fail whatever the purpose and item."""
-        self.candidates: dict[tuple[str, str | None], list[Candidate]] = {}
+        self.candidates: dict[tuple[str, str | None], tuple[list[Candidate], dict[str, Answer]]] = {}
+        """By purpose and the recipient that must be named: the consents examined, and the answers they all gave."""
         self.served: dict[int, list[str]] = {}
         self.missed: dict[int, set[Cite]] = {}
         self.on_consent: set[str] = set()

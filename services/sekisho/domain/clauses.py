@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sekisho.domain.calendar import age_reached_on, tokyo_day
-from sekisho.domain.case import Asked, Candidate, Case
+from sekisho.domain.case import Answer, Asked, Candidate, Case
 from sekisho.domain.events import ConsentGranted, ConsentRecipient
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
@@ -191,23 +191,33 @@ def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str
 
 def consult(
     case: Case, needing: Sequence[Asked], kinds: frozenset[str], purpose: str, *, names: str | None = None
-) -> list[Sequence[Cite] | None]:
+) -> list[Answer]:
     """For each item in need of a consent of `kinds` for a purpose: None where one serves, else why the nearest does not.
 
     An empty sequence means that there is no such consent at all. Every consent that serves is noted as such; where
     none does, each is a near miss with all its failed clauses. `names` is a recipient that every consent must name,
     a cross-sell one too (ACC-5); a provision consent must name the case's own in any event.
     """
-    candidates = case.candidates.get((purpose, names))
-    if candidates is None:
-        candidates = case.candidates[purpose, names] = _candidates(case, purpose, names)
+    found = case.candidates.get((purpose, names))
+    if found is None:
+        found = case.candidates[purpose, names] = (_candidates(case, purpose, names), {})
+    candidates, answered = found
+    examined = [candidate for candidate in candidates if candidate[1] in kinds]
+    if not examined:
+        return [()] * len(needing)
+    if len(examined) < len(candidates):
+        return _answers(case, needing, examined)
+    # Where all candidates can serve both, WALL's answer for an item is PURP's too: a sixth of a common decision.
+    unanswered = [asked for asked in needing if asked.id not in answered]
+    if unanswered:
+        for asked, answer in zip(unanswered, _answers(case, unanswered, examined), strict=True):
+            answered[asked.id] = answer
+    return [answered[asked.id] for asked in needing]
+
+
+def _answers(case: Case, needing: Sequence[Asked], examined: list[Candidate]) -> list[Answer]:
     open_items: set[str] = set()
-    examined = []
-    for candidate in candidates:
-        place, kind, failed, items = candidate
-        if kind not in kinds:
-            continue
-        examined.append(candidate)
+    for place, _, failed, items in examined:
         if failed or items is None:
             continue
         hit = [asked.id for asked in needing if asked.id in items]
@@ -216,8 +226,6 @@ def consult(
         case.served[place] = hit if served is None else served + [item for item in hit if item not in served]
     if len(open_items) == len(needing):
         return [None] * len(needing)
-    if not examined:
-        return [()] * len(needing)
     return _explain(case, needing, examined, open_items)
 
 
@@ -240,10 +248,10 @@ def _candidates(case: Case, purpose: str, names: str | None) -> list[Candidate]:
 
 def _explain(
     case: Case, needing: Sequence[Asked], examined: list[Candidate], open_items: set[str]
-) -> list[Sequence[Cite] | None]:
+) -> list[Answer]:
     """For each item that nothing serves, the clauses of the nearest consents; items alike are explained once."""
     alike: dict[tuple[Cite | None, ...], Sequence[Cite]] = {}
-    answers: list[Sequence[Cite] | None] = []
+    answers: list[Answer] = []
     for asked in needing:
         if asked.id in open_items:
             answers.append(None)

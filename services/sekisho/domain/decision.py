@@ -122,16 +122,8 @@ def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
                 written = record(case, provided, served)
             except ParticularsMissingError as lacking:
                 return _lacks_particulars(case, lacking)
-    return Verdict(
-        "allow",
-        items,
-        (),
-        near_misses=_near_misses(case),
-        obligations=obligations(case) if served else (),
-        consents=served,
-        record=written,
-        record_exemption=exempt,
-    )
+    owed = obligations(case) if served else ()
+    return Verdict("allow", items, (), _near_misses(case), owed, served, written, exempt)
 
 
 def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:
@@ -158,14 +150,12 @@ def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
 
 
 def _serving(case: Case) -> tuple[ServedConsent, ...]:
-    grants, served = case.state.grants, case.served
-    return tuple(
-        [
-            ServedConsent(grants[i].consent_id, grants[i].position, tuple(served[i]))
-            for i in sorted(served)
-            if served[i]
-        ]
-    )
+    found = []
+    for index, grant in enumerate(case.state.grants):
+        items = case.served.get(index)
+        if items:
+            found.append(ServedConsent(grant.consent_id, grant.position, tuple(items)))
+    return tuple(found)
 
 
 def _served_allowed(case: Case, items: tuple[ItemVerdict, ...]) -> tuple[ServedConsent, ...]:

@@ -48,17 +48,16 @@ def record(case: Case, items: tuple[str, ...], served: tuple[ServedConsent, ...]
     """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
     wanted = case.request.record or _INDIVIDUAL
     counterparty = _counterparty(case)
-    missing = [
-        name
-        for name, value in (
-            ("recipient.name", counterparty.name),
-            ("recipient.address", counterparty.address),
-            ("recipient.representative", counterparty.representative),
-        )
-        if not value
-    ]
-    missing += _method_faults(case, wanted, counterparty, items)
-    consents = tuple(consent for consent in served if any(item in items for item in consent.serves))
+    missing = []
+    if not counterparty.name:
+        missing.append("recipient.name")
+    if not counterparty.address:
+        missing.append("recipient.address")
+    if not counterparty.representative:
+        missing.append("recipient.representative")
+    if wanted.method != "individual":
+        missing += _method_faults(case, wanted, counterparty, items)
+    consents = tuple([consent for consent in served if not set(items).isdisjoint(consent.serves)])
     if not consents:
         missing.append("consent")
     if missing:
@@ -87,8 +86,6 @@ def _method_faults(
 ) -> list[str]:
     if wanted.method == "contract":
         return [] if wanted.document else ["record.document"]
-    if wanted.method == "individual":
-        return []
     agreement = case.book.agreements.get(wanted.agreement or "")
     assert case.holder is not None
     fits = (

@@ -7,6 +7,7 @@ includes the first day, the plain 「3年」 of an individual record does not (C
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from sekisho.domain.calendar import period_end
@@ -25,6 +26,7 @@ class Retention(NamedTuple):
     rule: str
 
 
+@lru_cache(maxsize=1024)
 def retention(
     method: RecordMethod, created_on: date, last_provision: date | None, *, article: str = "provision"
 ) -> Retention:

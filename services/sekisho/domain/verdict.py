@@ -6,7 +6,6 @@ speed all want the verdict alone (runtime.md, Time and identity).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -53,8 +52,7 @@ class ServedConsent(NamedTuple):
     serves: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counterparty:
+class Counterparty(NamedTuple):
     """The other side of a provision; for `unspecified_many` the particulars are None (ER 20(1))."""
 
     id: str
@@ -65,8 +63,7 @@ class Counterparty:
     unspecified_many: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RecordContent:
+class RecordContent(NamedTuple):
     """The particulars of a third-party-provision record (records.md, first table); days are Asia/Tokyo."""
 
     basis: RecordBasis
