@@ -1,0 +1,81 @@
+"""Which time a decision is made at, and whether this machine's clock may be believed (runtime.md, Time and identity)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Clocks(NamedTuple):
+    """The two clocks of this process: `wall` in seconds since the epoch, `steady` in seconds that only grow."""
+
+    wall: Callable[[], float]
+    steady: Callable[[], float]
+
+
+def instant(micros: int) -> datetime:
+    """A time from whole µs since the epoch (exact, unlike a float's)."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def micros(at: datetime) -> int:
+    """Whole µs since the epoch."""
+    delta = at - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def decided_us(wall: float, previous_us: int | None, appended_ms: int) -> int:
+    """When a decision is made (µs since the epoch): the latest of the clock, the partition's previous decision and
+    the request's append time. So time never goes back within a partition, nor before the question."""
+    return max(int(wall * 1_000_000), previous_us or 0, appended_ms * 1000)
+
+
+class ClockGuard:
+    """Compares this machine's clock with the append times that the brokers gave.
+
+    Behind: a record was appended later than it is here. Ahead: a record that was not there yet when the end of its
+    partition was asked for (`mark`) has an append time well before that moment. Both are remembered together with the
+    wall clock's distance from the steady one, so a clock that is set right is believed again with no new record.
+    """
+
+    def __init__(self, clocks: Clocks, limit_seconds: float) -> None:
+        self._clocks = clocks
+        self._limit = limit_seconds
+        self._marks: dict[int, tuple[int, float]] = {}
+        self._off: dict[int, tuple[float, float]] = {}
+        """By partition, since brokers' clocks differ: what was seen, and wall less steady clock at that moment."""
+
+    def mark(self, partition: int, end: int) -> None:
+        """Every record of the partition at or after `end` is appended from now on."""
+        self._marks[partition] = (end, self._clocks.wall())
+
+    def observe(self, partition: int, offset: int, appended_ms: int) -> None:
+        """Takes in the append time of the newest record read."""
+        appended, now = appended_ms / 1000, self._clocks.wall()
+        end, marked = self._marks.get(partition, (offset + 1, now))
+        if appended - now > self._limit:
+            self._remember(partition, now - appended)
+        elif offset >= end:
+            self._remember(partition, marked - appended if marked - appended > self._limit else 0.0)
+
+    def forget(self, partition: int) -> None:
+        """The partition is another gate's now."""
+        self._marks.pop(partition, None)
+        self._off.pop(partition, None)
+
+    def _remember(self, partition: int, off: float) -> None:
+        self._off[partition] = (off, self._clocks.wall() - self._clocks.steady())
+
+    def off_seconds(self) -> float:
+        """By how much this clock is ahead (behind: negative) as last seen, corrected by what it was set since."""
+        base = self._clocks.wall() - self._clocks.steady()
+        found = [off + base - then for off, then in self._off.values() if off]
+        return max(found, key=abs, default=0.0)
+
+    def is_off(self) -> bool:
+        """Whether the clock is further off than the limit: then nothing may be decided by it."""
+        return bool(self._off) and abs(self.off_seconds()) > self._limit

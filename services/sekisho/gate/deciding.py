@@ -1,0 +1,251 @@
+"""The lane that decides: consents brought up to the mark, a batch decided, all of it in one transaction.
+
+One turn is one group commit with no linger: the next batch gathers while this one commits (runtime.md, One turn).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from sekisho.gate.clock import ClockGuard
+from sekisho.gate.follow import ConsentFollower, ConsentReading
+from sekisho.gate.freshness import Batch, Freshness, Surroundings
+from sekisho.gate.inbox import Undecodable
+from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldError
+from sekisho.gate.lookup import fetch_decisions
+from sekisho.gate.opening import Bounds, bounds, check_consents, check_identity, check_last_applied, resume_at
+from sekisho.gate.poison import Trouble
+from sekisho.gate.report import Report, TurnTimes
+from sekisho.gate.restore import Restorer, Stall
+from sekisho.gate.ruling import Knowledge
+from sekisho.gate.state import LaneState, StateError, open_state
+from sekisho.gate.topics import Topics
+from sekisho.gate.turn import Decided, Turn
+from sekisho.log.port import PartitionReader, SendError
+
+_log = structlog.get_logger(__name__)
+_PENDING: Final = 100
+"""Rejections of consent events written in one turn."""
+_SWEPT: Final = 2000
+"""Request ids looked at in one go for those whose window has passed."""
+_SWEEPS: Final = 100
+"""Goes in one round: so many ids a lane need not have for each to be looked at once a round."""
+_LOOK_SECONDS: Final = 1.0
+"""Between two looks at the ends of the inputs, for the clock and for readiness."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all deciding lanes of a process share."""
+
+    topics: Topics
+    folder: Path
+    watermarks: PartitionReader
+    """Asked for high watermarks only: a reader that fetches would answer after its long poll."""
+    clock: ClockGuard
+    report: Report
+    turn: Callable[[int, LaneState], Turn]
+    consents: Callable[[int], ConsentReading]
+    trouble: dict[int, Trouble]
+
+
+class DecidingLane(Lane):
+    """One partition of access requests, with its consents, decided exactly once."""
+
+    def __init__(self, seat: Seat, desk: Desk) -> None:
+        super().__init__(seat)
+        self.desk = desk
+        self.parts = desk.topics.partitions_of(seat.at.partition)
+        self.state: LaneState | None = None
+        self._reader = seat.log.partition_reader()
+        self._trouble = desk.trouble.setdefault(seat.at.partition, Trouble(self.limits.turn_attempts))
+        self._most = self.limits.turn_records
+        self._swept = self._looked = seat.clocks.steady()
+
+    # taking and releasing
+
+    async def take(self) -> int:
+        """Opens the state, checks it against the log, folds outputs and consents to their ends seen now."""
+        self.state = state = self._open()
+        check_identity(state, self.desk.topics.identity())
+        marks, parts = state.marks, self.parts
+        await self.call(self._reader.start())
+        await self.call(
+            self._reader.assign(
+                {
+                    parts.consents: marks.consents_next,
+                    parts.decisions: marks.decisions_next,
+                    parts.rejected: marks.rejected_next,
+                }
+            )
+        )
+        self._reader.pause(parts.decisions, parts.rejected)
+        self._prepare(state)
+        await self._restore(state)
+        return await self._resume_at(state)
+
+    def _open(self) -> LaneState:
+        try:
+            return open_state(self.desk.folder, self.seat.at.partition)
+        except StateError as error:
+            raise LaneStoppedError(f"the state cannot be opened: {error}") from error
+
+    def _prepare(self, state: LaneState) -> None:
+        partition, limits = self.seat.at.partition, self.limits
+        self._turn = self.desk.turn(partition, state)
+        self._restorer = Restorer(self._reader, self.parts, state, limits.poll_ms, self._stall)
+        reading = self.desk.consents(partition)
+        self._follower = ConsentFollower(self._reader, self.parts.consents, state, reading, limits.poll_ms)
+        around = Surroundings(
+            mark=lambda: self.call(self.desk.watermarks.high_watermark(self.parts.consents)),
+            forget=self._turn.forget,
+            look_for_skip=self._restorer.rejected,
+            pause=self.pause_for,
+            is_losing=lambda: self.losing,
+        )
+        self._fresh = Freshness(self._follower, around, limits, self.seat.clocks)
+
+    async def _restore(self, state: LaneState) -> None:
+        self.desk.report.phase(self.seat.at.partition, "restoring")
+        parts, poll_ms = self.parts, self.limits.poll_ms
+        check_consents(state.marks, await self.call(bounds(self._reader, parts.consents)), parts.consents)
+        await self.call(check_last_applied(self._reader, state.marks, parts.consents, poll_ms))
+        outputs = await self._restorer.outputs()
+        # once more: the outputs may name consents that the log no longer has
+        check_consents(state.marks, await self.call(bounds(self._reader, parts.consents)), parts.consents)
+        consents = await self._restorer.consents(self._follower)
+        self.desk.report.restored(outputs, consents)
+
+    def _stall(self) -> Stall:
+        return Stall(self.seat.clocks, self.limits.restore_seconds)
+
+    async def _resume_at(self, state: LaneState) -> int:
+        committed = await self.call(self.seat.group.committed(self.seat.at))
+        requests = await self.call(bounds(self.desk.watermarks, self.parts.requests))
+        trimmed = [
+            (await self.call(bounds(self.desk.watermarks, at))).start > 0
+            for at in (self.parts.decisions, self.parts.rejected)
+        ]
+        position = resume_at(state.marks, committed, Bounds(*requests), answered=any(trimmed))
+        if committed is not None and committed != position:
+            _log.warning(
+                "group_offset_disagrees",
+                partition=self.seat.at.partition,
+                committed=committed,
+                resumed=position,
+            )
+        return position
+
+    async def release(self) -> None:
+        """Closes the reader and gives the state's folder back."""
+        self.desk.clock.forget(self.seat.at.partition)
+        await self._bounded(self._reader.stop(), self.limits.lose_seconds, "reader_stop")
+        if self.state is not None:
+            self.state.close()
+            self.state = None
+
+    # one turn
+
+    async def step(self) -> None:
+        """One turn: gather, bring the consents up to the mark, decide, commit. Without work it follows the consents."""
+        assert self.state is not None
+        await self._housekeeping(self.state)
+        newest = self.inbox.newest()
+        if newest is not None and not isinstance(newest, Undecodable):
+            self.desk.clock.observe(newest.partition, newest.offset, newest.timestamp)
+        if self.desk.clock.is_off():
+            await self.pause_for(self.limits.poll_ms / 1000)
+            return
+        items = self.inbox.take(self._turn_size(), self.limits.turn_bytes)
+        pending = self.state.pending(_PENDING)
+        if not items and not pending:
+            await self._fresh.follow(0)
+            await self.inbox.wait(self.limits.poll_ms / 1000)
+            return
+        batch = await self._fresh.batch(items)
+        if batch is not None and not self.losing:
+            self.inbox.put_back(items[len(batch.items) :])
+            await self._run(self.state, batch, pending)
+
+    def _turn_size(self) -> int:
+        """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly."""
+        if self._trouble.is_singling(self.inbox.next_offset()):
+            self.desk.report.single()
+            return 1
+        return self._most
+
+    async def _housekeeping(self, state: LaneState) -> None:
+        now = self.seat.clocks.steady()
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            await self._look_around()
+        if now - self._swept > self.limits.cleanup_seconds / _SWEEPS:
+            self._swept = now
+            window = self.limits.duplicate_window_seconds + self.limits.clock_seconds
+            state.sweep(int((self.seat.clocks.wall() - window) * 1000), _SWEPT)
+
+    async def _look_around(self) -> None:
+        """For the clock: where the requests end now. For readiness: how far the consents are behind."""
+        end = await self.call(self.desk.watermarks.high_watermark(self.parts.requests))
+        self.desk.clock.mark(self.seat.at.partition, end)
+        self.desk.report.clock(self.desk.clock)
+        await self._fresh.look()
+        self.desk.report.consents(
+            self.seat.at.partition,
+            lag_seconds=self._fresh.lag_seconds,
+            limit_seconds=self.limits.freshness_seconds,
+            blocked=self._follower.blocked is not None,
+        )
+
+    async def _run(self, state: LaneState, batch: Batch, pending: Sequence[tuple[int, bytes]]) -> None:
+        begun = self.seat.clocks.steady()
+        known = Knowledge(self._follower.next, batch.stale)
+        asked = self._turn.read(batch.items)
+        firsts = await fetch_decisions(
+            self._reader, self.parts.decisions, self._turn.lookups(asked), self.limits.poll_ms
+        )
+        decided = self._turn.decide(asked, known, firsts, pending)
+        sent = self.seat.clocks.steady()
+        try:
+            bases = await self.transact(decided.sends(self.parts), _next_offset(batch), batch.since)
+        except TurnTooOldError:
+            self._most = max(1, len(batch.items) // 2)
+            self.desk.report.aborted(self.seat.at.partition, len(batch.items))
+            await self.seek_back()
+            return
+        except SendError as error:
+            self._blame(batch, error)
+            raise
+        times = TurnTimes(batch.since, begun, sent, self.seat.clocks.steady())
+        self._store(state, decided, bases, batch)
+        self._most = min(self._most * 2, self.limits.turn_records)
+        self.desk.report.committed(self.seat.at.partition, batch.items, decided, times)
+
+    def _store(self, state: LaneState, decided: Decided, bases: Bases, batch: Batch) -> None:
+        """Entries and the next decisions offset in one write, after the commit: a fold of committed decisions only."""
+        first = bases.get(self.parts.decisions)
+        entries = {} if first is None else decided.committed_entries(first)
+        marks = decided.marks(state.marks, self._follower.next, first)
+        state.apply_outputs(entries, decided.settled, marks)
+        if batch.items:
+            self._trouble.done(batch.items[-1].offset)
+
+    def _blame(self, batch: Batch, error: SendError) -> None:
+        """A turn whose sends failed is remembered. Raises LaneStoppedError when even the refusal cannot be written."""
+        if not batch.items:
+            return
+        first, last = batch.items[0].offset, batch.items[-1].offset
+        if first == last and self._trouble.is_guilty(first):
+            raise LaneStoppedError(
+                f"the refusal of the request at {first} cannot be written: {error}; see the output topics' limits"
+            ) from error
+        self._trouble.failed(first, last, error)
+
+
+def _next_offset(batch: Batch) -> int | None:
+    return batch.items[-1].offset + 1 if batch.items else None

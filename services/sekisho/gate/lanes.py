@@ -1,0 +1,259 @@
+"""All lanes of one process for one topic: assignments, the poll that never stops, and what follows a lane's failure.
+
+Lanes are taken and lost in the background: `assigned` and `revoked` return at once, for no heartbeat is sent while
+they run. The one poll goes on while lanes restore or hold, else the group puts this member out (runtime.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+
+from sekisho.gate.clock import Clocks
+from sekisho.gate.inbox import Undecodable
+from sekisho.gate.lane import Lane, LaneEvents, LaneStoppedError, Phase, Seat
+from sekisho.gate.limits import GateLimits
+from sekisho.log.port import (
+    FencedError,
+    Log,
+    LogError,
+    NotAssignedError,
+    OffsetOutOfRangeError,
+    Partition,
+    PartitionsChangedError,
+    Record,
+    UndecodableRecordError,
+)
+
+MakeLane = Callable[[Seat], Lane]
+_log = structlog.get_logger(__name__)
+_DOUBLINGS: Final = 16
+"""Of the pause between failures, at most: 2**16 times any pause is above every longest one."""
+
+
+class Lanes:
+    """Shares a topic's partitions with the other members of `group`; one lane for each that is assigned here."""
+
+    def __init__(
+        self,
+        log: Log,
+        group: str,
+        topic: str,
+        transactional_id: Callable[[int], str],
+        make_lane: MakeLane,
+        limits: GateLimits,
+        clocks: Clocks,
+        events: LaneEvents,
+    ) -> None:
+        self._log = log
+        self._group = group
+        self._transactional_id = transactional_id
+        self._make = make_lane
+        self._limits = limits
+        self._clocks = clocks
+        self._events = events
+        self._reader = log.group_reader(group, [topic], self)
+        self._tasks: dict[Partition, asyncio.Task[None]] = {}
+        self.lanes: dict[Partition, Lane] = {}
+        """Those that are assigned here, in whatever phase."""
+        self.stopped: dict[Partition, str] = {}
+        """Why a lane stands still until an operator acts."""
+        self.halted: str | None = None
+        """Why all lanes stand still, for good: the process must be started anew."""
+        self._stopping = asyncio.Event()
+        self._failed = asyncio.Event()
+        self._failures = 0
+
+    # life
+
+    async def run(self) -> None:
+        """Joins the group and polls until `stop`, or until the topics are no longer what they were."""
+        await self._reader.start()
+        try:
+            while not self._stopping.is_set() and self.halted is None:
+                if self._failed.is_set():
+                    await self._rejoin()
+                await self._poll()
+        finally:
+            await self._lose(frozenset(self.lanes))
+            await self._reader.stop()
+
+    def stop(self) -> None:
+        """Has `run` end: every lane finishes or aborts in time, and the group is left."""
+        self._stopping.set()
+        for lane in self.lanes.values():
+            lane.inbox.wake()
+
+    def halt(self, why: str) -> None:
+        """Stops every lane for good."""
+        if self.halted is None:
+            self.halted = why
+            self._events.halted(why)
+            _log.error("lanes_halted", group=self._group, reason=why)
+
+    def is_ready(self) -> bool:
+        """Whether every partition assigned here runs. Being assigned none is ready too: others have them."""
+        return self.halted is None and all(lane.phase is Phase.RUNNING for lane in self.lanes.values())
+
+    # the group's calls
+
+    def assigned(self, partitions: frozenset[Partition]) -> None:
+        """Starts taking each partition in the background."""
+        self._events.assigned()
+        for at in partitions:
+            lane = self._new_lane(at)
+            self._tasks[at] = asyncio.get_running_loop().create_task(self._keep(at, lane))
+
+    def revoked(self, partitions: frozenset[Partition]) -> Awaitable[None]:
+        """Loses each partition, within the time for it."""
+        return self._lose(partitions)
+
+    async def _lose(self, partitions: frozenset[Partition]) -> None:
+        going = [at for at in partitions if at in self._tasks]
+        await asyncio.gather(*(self._lose_one(at) for at in going))
+
+    async def _lose_one(self, at: Partition) -> None:
+        lane, task = self.lanes.pop(at, None), self._tasks.pop(at)
+        self.stopped.pop(at, None)
+        if lane is not None:
+            await lane.lose()
+            self._events.lost(at.partition, lane.ended_by)
+        task.cancel()  # a task that waits to try again has no lane that would end it
+        await asyncio.wait({task}, timeout=self._limits.lose_seconds)
+
+    # one partition's task
+
+    def _new_lane(self, at: Partition) -> Lane:
+        name = self._transactional_id(at.partition)
+        lane = self._make(
+            Seat(self._log, self._reader, self._group, at, name, self._limits, self._clocks, self._events)
+        )
+        self.lanes[at] = lane
+        return lane
+
+    async def _keep(self, at: Partition, lane: Lane) -> None:
+        """Has the lane live; one that is stopped is tried again, since an operator's remedy shows in the topics."""
+        while True:
+            try:
+                await lane.live()
+                return
+            except LaneStoppedError as error:
+                self._note_stopped(at, lane, error)
+            except LogError as error:
+                if isinstance(error, NotAssignedError) and at not in self._reader.assignment():
+                    return  # a rebalance took it meanwhile
+                self._note_failure(lane, error)
+                return
+            except Exception as error:  # noqa: BLE001  a defect ends its lane, loudly; the others go on
+                _log.exception("lane_defect", topic=at.topic, partition=at.partition)
+                self._note_failure(lane, error)
+                return
+            await asyncio.sleep(self._limits.backoff_seconds)
+            if self._tasks.get(at) is not asyncio.current_task():
+                return
+            lane = self._new_lane(at)
+
+    def _note_stopped(self, at: Partition, lane: Lane, error: LaneStoppedError) -> None:
+        lane.phase = Phase.STOPPED
+        lane.ended_by = "stopped"
+        self._events.stopped(at.partition, str(error))
+        if self.stopped.get(at) != str(error):
+            _log.error("lane_stopped", topic=at.topic, partition=at.partition, reason=str(error))
+        self.stopped[at] = str(error)
+
+    def _note_failure(self, lane: Lane, error: Exception) -> None:
+        at = lane.seat.at
+        lane.ended_by = "fenced" if isinstance(error, FencedError) else "failed"
+        _log.warning(
+            "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, error=repr(error)
+        )
+        self._failed.set()
+
+    async def _rejoin(self) -> None:
+        """Leaves the group and joins it again: the new assignment is the proof of ownership."""
+        self._failures += 1
+        longest = self._limits.backoff_max_seconds
+        pause = min(self._limits.backoff_seconds * 2 ** min(self._failures - 1, _DOUBLINGS), longest)
+        await self._lose(frozenset(self.lanes))
+        await self._sleep(pause)
+        self._failed.clear()
+        if not self._stopping.is_set():
+            await self._reader.rejoin()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    # the poll
+
+    async def _poll(self) -> None:
+        epochs = {at: (lane, lane.inbox.epoch) for at, lane in self.lanes.items()}
+        try:
+            found = await self._reader.fetch(self._limits.poll_ms, self._limits.turn_records)
+        except UndecodableRecordError as error:
+            self._divert(error, epochs)
+        except OffsetOutOfRangeError as error:
+            self._out_of_range(error)
+        except PartitionsChangedError as error:
+            self.halt(f"{error}; keys route elsewhere now: make the topics anew with their first count")
+        except LogError as error:
+            _log.warning("poll_failed", group=self._group, error=repr(error))
+            self._events.log_reachable(str(error))
+            await self._sleep(self._limits.backoff_seconds)
+        else:
+            self._events.log_reachable(None)
+            self._hand_out(found, epochs)
+        self._hold_back()
+
+    def _hand_out(
+        self, found: Mapping[Partition, Sequence[Record]], epochs: Mapping[Partition, tuple[Lane, int]]
+    ) -> None:
+        for at, records in found.items():
+            lane = self._still(at, epochs)
+            if lane is not None:
+                lane.inbox.offer(records)
+                self._failures = 0
+
+    def _still(self, at: Partition, epochs: Mapping[Partition, tuple[Lane, int]]) -> Lane | None:
+        """The lane for which a fetch was made, unless it was replaced or sought back while the fetch went on."""
+        lane = self.lanes.get(at)
+        if lane is None or epochs.get(at) == (lane, lane.inbox.epoch):
+            return lane
+        if lane.phase is Phase.RUNNING:
+            self._reader.seek(at, lane.reading_from)
+        return None
+
+    def _divert(self, error: UndecodableRecordError, epochs: Mapping[Partition, tuple[Lane, int]]) -> None:
+        lane = self._still(error.at, epochs)
+        if lane is not None:
+            _log.error(
+                "record_undecodable", topic=error.at.topic, partition=error.at.partition, offset=error.offset
+            )
+            self._reader.seek(error.at, error.offset + 1)
+            lane.inbox.offer([Undecodable(error.offset, str(error))])
+
+    def _out_of_range(self, error: OffsetOutOfRangeError) -> None:
+        self._reader.pause(error.at)
+        lane = self.lanes.get(error.at)
+        if lane is not None:
+            lane.interrupt(LaneStoppedError(f"{error}; see `sekisho gate resume --accept-loss`"))
+
+    def _hold_back(self) -> None:
+        """A lane with a full turn waiting fetches no more until it has taken it."""
+        for at, lane in self.lanes.items():
+            if lane.phase is not Phase.RUNNING:
+                continue
+            full = len(lane.inbox) >= self._limits.turn_records
+            if full is lane.held_back:
+                continue
+            lane.held_back = full
+            try:
+                (self._reader.pause if full else self._reader.resume)(at)
+            except NotAssignedError:
+                continue  # a rebalance took it meanwhile; its lane is about to be lost

@@ -1,0 +1,42 @@
+"""Which requests make turns fail: remembered beyond a lane's life, since a failed send ends the lane (runtime.md, Poison)."""
+
+from __future__ import annotations
+
+from sekisho.log.port import SendError, TooLargeError
+
+
+class Trouble:
+    """One partition's failed turns in this process. A turn that failed `attempts` times runs one record at a time;
+    the record whose own turn then does not fit the log is guilty, and only that one is refused."""
+
+    def __init__(self, attempts: int) -> None:
+        self._attempts = attempts
+        self._first = self._last = -1
+        self._failures = 0
+        self._guilty: set[int] = set()
+
+    def failed(self, first: int, last: int, error: SendError) -> None:
+        """A turn over the requests `first`..`last` failed at a send."""
+        if self._failures and first == self._first:
+            self._failures += 1
+        else:
+            self._first, self._failures = first, 1
+        self._last = max(last, self._last if self.is_singling(first) else last)
+        if first == last and isinstance(error, TooLargeError):
+            self._guilty.add(first)
+
+    def done(self, last: int) -> None:
+        """A turn up to the request `last` was committed."""
+        self._guilty = {offset for offset in self._guilty if offset > last}
+        if self._failures and last >= self._first:
+            self._first = last + 1
+            if last >= self._last:
+                self._failures = 0
+
+    def is_singling(self, offset: int) -> bool:
+        """Whether the turn that begins at `offset` takes one record only."""
+        return self._failures >= self._attempts and offset <= self._last
+
+    def is_guilty(self, offset: int) -> bool:
+        """Whether the answer to this request does not fit the log."""
+        return offset in self._guilty

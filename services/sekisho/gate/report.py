@@ -1,0 +1,184 @@
+"""What operators see of the gate: metrics, readiness, and one canonical log line per turn. No personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from sekisho.gate.clock import ClockGuard
+from sekisho.gate.inbox import Item
+from sekisho.gate.turn import Decided
+from sekisho.telemetry.health import Health
+from sekisho.telemetry.metrics import GateMetrics
+
+_log = structlog.get_logger(__name__)
+
+
+class TurnTimes(NamedTuple):
+    """Steady seconds: the freshness mark was asked for, deciding began, sending began, the commit was answered."""
+
+    marked: float
+    deciding: float
+    sending: float
+    committed: float
+
+
+class Report:
+    """Told by the lanes what happens; `lane-3` is the readiness condition of the lane of partition 3."""
+
+    def __init__(self, metrics: GateMetrics, health: Health, wall: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._health = health
+        self._wall = wall
+
+    # lanes
+
+    def phase(self, partition: int, state: str) -> None:
+        """A lane is in one of telemetry's LANE_STATES now."""
+        self._metrics.lanes.set(partition, state)
+        if state == "running":
+            self._health.met(f"lane-{partition}")
+        else:
+            cause = {"taking": "taking", "restoring": "restoring"}.get(state, "partition_held")
+            self._health.unmet(f"lane-{partition}", cause, f"the lane is {state}")
+
+    def stopped(self, partition: int, why: str) -> None:
+        """A lane stands still until an operator acts."""
+        self._metrics.lanes.set(partition, "holding")
+        self._health.unmet(f"lane-{partition}", "failed", why)
+
+    def lost(self, partition: int, cause: str) -> None:
+        """A lane was let go; `cause` is one of telemetry's LANE_ENDS."""
+        self._metrics.lanes_lost.at(cause).inc()
+        self._metrics.forget_lane(partition)
+        self._health.drop(f"lane-{partition}")
+
+    def taken(self, seconds: float) -> None:
+        """A lane runs, so long after it was assigned."""
+        self._metrics.lane_take_seconds.observe(seconds)
+
+    def restored(self, outputs: int, consents: int) -> None:
+        """A lane has folded so many output records and so much of its consent partition."""
+        self._metrics.restored_records.at("decisions").inc(outputs)
+        self._metrics.restored_records.at("consents").inc(consents)
+
+    def rebuilt(self, cause: str) -> None:
+        """A local state is built anew; `cause` is one of telemetry's REBUILD_CAUSES."""
+        self._metrics.state_rebuilds.at(cause).inc()
+
+    # the world
+
+    def assigned(self) -> None:
+        """The group has given this gate its lanes, none perhaps."""
+        self._health.met("group")
+
+    def unassigned(self, why: str) -> None:
+        """The group has given nothing yet."""
+        self._health.unmet("group", "unassigned", why)
+
+    def halted(self, why: str) -> None:
+        """The topics are not what they were."""
+        self._health.unmet("topics", "topics_changed", why)
+
+    def log_reachable(self, why: str | None) -> None:
+        """Whether the log answers; `why` not."""
+        if why is None:
+            self._health.met("log")
+        else:
+            self._health.unmet("log", "log_unavailable", why)
+
+    def clock(self, guard: ClockGuard) -> None:
+        """How far this machine's clock is off, and whether that pauses the gate."""
+        off = guard.off_seconds()
+        self._metrics.clock_skew_seconds.set(off)
+        if guard.is_off():
+            self._health.unmet(
+                "clock", "clock_skew", f"the clock is {off:.1f} s off the brokers' append times"
+            )
+        else:
+            self._health.met("clock")
+
+    def consents(self, partition: int, *, lag_seconds: float, limit_seconds: float, blocked: bool) -> None:
+        """How long acknowledged consent events have been waiting, and whether one that cannot be read holds them."""
+        lane = str(partition)
+        self._metrics.consent_lag_seconds.at(lane).set(lag_seconds)
+        self._metrics.consent_partition_held.at(lane).set(blocked)
+        name = f"lane-{partition}"
+        if blocked:
+            self._metrics.lanes.set(partition, "holding")
+            self._health.unmet(
+                name, "partition_held", "a consent event cannot be decoded: `sekisho gate skip`"
+            )
+        elif lag_seconds > limit_seconds:
+            self._health.unmet(name, "consents_stale", "consent events are not read in time")
+        else:
+            self.phase(partition, "running")
+
+    def applied(self, count: int) -> None:
+        """Consent events were folded while running."""
+        self._metrics.consents_applied.inc(count)
+
+    def forwarded(self, count: int) -> None:
+        """Misrouted consent events were forwarded."""
+        self._metrics.forwarded_events.inc(count)
+        _log.error(
+            "consent_events_misrouted", forwarded=count, remedy="correct the upstream system's partitioner"
+        )
+
+    # turns
+
+    def transaction(self, outcome: str) -> None:
+        """A transaction ended; `outcome` is one of telemetry's TRANSACTION_OUTCOMES."""
+        self._metrics.transactions.at(outcome).inc()
+
+    def aborted(self, partition: int, requests: int) -> None:
+        """A turn grew too old and will be done anew."""
+        self.transaction("aborted")
+        _log.warning("turn", outcome="aborted", partition=partition, requests=requests)
+
+    def single(self) -> None:
+        """A turn of one record, because turns with it have failed."""
+        self._metrics.single_record_turns.inc()
+
+    def rejected(self, causes: Sequence[str]) -> None:
+        """Rejected events were committed."""
+        for cause in causes:
+            self._metrics.rejected_events.at(cause).inc()
+
+    def committed(self, partition: int, items: Sequence[Item], decided: Decided, times: TurnTimes) -> None:
+        """A turn was committed: everything about it is counted, and told in one line."""
+        metrics, now = self._metrics, self._wall()
+        self.transaction("committed")
+        self.rejected(decided.causes)
+        for tally in decided.tallies:
+            metrics.decisions.at(*tally).inc()
+        for appended in decided.appended_ms:
+            metrics.decision_seconds.observe(max(0.0, now - appended / 1000))
+        for recorded in decided.recorded:
+            metrics.provision_records.at(*recorded).inc()
+        metrics.duplicates.inc(decided.duplicates)
+        metrics.turn_requests.observe(len(items))
+        metrics.turn_seconds.at("freshness").observe(times.deciding - times.marked)
+        metrics.turn_seconds.at("decide").observe(times.sending - times.deciding)
+        metrics.turn_seconds.at("commit").observe(times.committed - times.sending)
+        self._tell(partition, items, decided, times)
+
+    def _tell(self, partition: int, items: Sequence[Item], decided: Decided, times: TurnTimes) -> None:
+        _log.info(
+            "turn",
+            outcome="committed",
+            partition=partition,
+            requests=len(items),
+            first_offset=items[0].offset if items else None,
+            last_offset=items[-1].offset if items else None,
+            allowed=sum(tally.effect == "allow" for tally in decided.tallies),
+            denied=sum(tally.effect == "deny" for tally in decided.tallies),
+            duplicates=decided.duplicates,
+            rejected=len(decided.causes),
+            recorded=len(decided.recorded),
+            freshness_ms=round((times.deciding - times.marked) * 1000, 1),
+            decide_ms=round((times.sending - times.deciding) * 1000, 1),
+            commit_ms=round((times.committed - times.sending) * 1000, 1),
+        )

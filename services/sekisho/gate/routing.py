@@ -1,0 +1,138 @@
+"""The router: a misrouted consent event must not be lost (runtime.md, Routing).
+
+One lane, and one transactional id, per consent partition, in a group of its own: exactly once by the group's committed
+offsets. An event of another partition's person is forwarded there with a header that names its first position, counted
+and told. One that was forwarded and is misrouted again is rejected. All other messages are the deciding lanes'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from sekisho.gate.follow import ConsentReading, Elsewhere
+from sekisho.gate.inbox import Item, Undecodable
+from sekisho.gate.lane import Lane, Seat, TurnTooOldError
+from sekisho.gate.opening import bounds
+from sekisho.gate.rejecting import MISROUTED_TWICE, Rejecter
+from sekisho.gate.report import Report
+from sekisho.gate.skips import Skips
+from sekisho.log.port import Outgoing, Partition, PartitionReader, Record
+
+_log = structlog.get_logger(__name__)
+FIRST_POSITION: Final = "sekisho_first_position"
+"""Header of a forwarded event: topic/partition/offset of where it stood first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterDesk:
+    """What the router's lanes of a process share."""
+
+    rejected_topic: str
+    watermarks: PartitionReader
+    report: Report
+    reading: dict[int, ConsentReading]
+    rejecters: dict[int, Rejecter]
+
+
+class RouterLane(Lane):
+    """One partition of consent events, looked through for those of other partitions."""
+
+    def __init__(self, seat: Seat, desk: RouterDesk) -> None:
+        super().__init__(seat)
+        self.desk = desk
+        self._skips = Skips(seat.log, Partition(desk.rejected_topic, seat.at.partition), seat.at, self.limits)
+        self._unsaved = 0
+        self._saved_at = seat.clocks.steady()
+        self._next: int | None = None
+
+    async def take(self) -> int:
+        """Where the group stands; else the log's start: what is forwarded again changes nothing, by its event id."""
+        await self._skips.open()
+        committed = await self.call(self.seat.group.committed(self.seat.at))
+        if committed is not None:
+            return committed
+        return (await self.call(bounds(self.desk.watermarks, self.seat.at))).start
+
+    async def release(self) -> None:
+        """Closes the reader of rejected events."""
+        await self._bounded(self._skips.close(), self.limits.lose_seconds, "reader_stop")
+
+    async def step(self) -> None:
+        """Looks through what came; forwards, or from time to time only notes how far it is."""
+        items = await self._readable(self.inbox.take(self.limits.turn_records, self.limits.turn_bytes))
+        if items:
+            forwards, rejected = self._sort(items)
+            self._next = items[-1].offset + 1
+            if forwards or rejected:
+                await self._forward(forwards, rejected)
+                return
+        await self._save_from_time_to_time()
+        await self.inbox.wait(self.limits.poll_ms / 1000)
+
+    async def _readable(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items up to one that cannot be decoded: it may be another partition's suspension, so it holds the router
+        until an operator has skipped it in writing."""
+        for index, item in enumerate(items):
+            if isinstance(item, Undecodable) and not await self._skips.has(item.offset):
+                self.inbox.put_back(items[index:])
+                if index == 0:
+                    await self.pause_for(self.limits.poll_ms / 1000)
+                return items[:index]
+        return items
+
+    def _sort(self, items: Sequence[Item]) -> tuple[dict[Partition, list[Outgoing]], list[Outgoing]]:
+        forwards: dict[Partition, list[Outgoing]] = {}
+        rejected: list[Outgoing] = []
+        reading = self.desk.reading[self.seat.at.partition]
+        for item in items:
+            read = None if isinstance(item, Undecodable) else reading.read(item)
+            if isinstance(item, Undecodable) or not isinstance(read, Elsewhere):
+                continue
+            if any(name == FIRST_POSITION for name, _ in item.headers):
+                rejected.append(self._reject(item))
+            else:
+                right = Partition(self.seat.at.topic, read.partition)
+                forwards.setdefault(right, []).append(_forwarded(item, read.subject_id))
+        return forwards, rejected
+
+    def _reject(self, record: Record) -> Outgoing:
+        rejecter = self.desk.rejecters[self.seat.at.partition]
+        return rejecter.reject(record.offset, "misrouted_twice", MISROUTED_TWICE, record=record)
+
+    async def _forward(self, forwards: dict[Partition, list[Outgoing]], rejected: list[Outgoing]) -> None:
+        sends: dict[Partition, Sequence[Outgoing]] = dict(forwards)
+        if rejected:
+            sends[Partition(self.desk.rejected_topic, self.seat.at.partition)] = rejected
+        await self._commit_turn(sends)
+        report = self.desk.report
+        report.transaction("committed")
+        report.rejected(["misrouted_twice"] * len(rejected))
+        if forwards:
+            report.forwarded(sum(len(each) for each in forwards.values()))
+
+    async def _save_from_time_to_time(self) -> None:
+        now = self.seat.clocks.steady()
+        if self._next is not None and now - self._saved_at > self.limits.check_seconds:
+            await self._commit_turn({})
+
+    async def _commit_turn(self, sends: dict[Partition, Sequence[Outgoing]]) -> None:
+        since = self.seat.clocks.steady()
+        try:
+            await self.transact(sends, self._next, since)
+        except TurnTooOldError:
+            self.desk.report.transaction("aborted")
+            self._next = None
+            await self.seek_back()
+            return
+        self._next = None
+        self._saved_at = since
+
+
+def _forwarded(record: Record, subject_id: str) -> Outgoing:
+    """The event as it came, under its key, with the position at which it stood first."""
+    first = f"{record.topic}/{record.partition}/{record.offset}".encode()
+    return Outgoing(subject_id.encode(), record.value, [*record.headers, (FIRST_POSITION, first)])

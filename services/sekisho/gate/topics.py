@@ -1,0 +1,86 @@
+"""Which topics a gate works with, as the log describes them, and that they stay what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sekisho.gate.state import Identity
+from sekisho.log.port import Log, MissingTopicError, Partition, TopicDescription
+
+
+class TopicNames(NamedTuple):
+    """Full names, with their prefix."""
+
+    requests: str
+    consents: str
+    decisions: str
+    records: str
+    rejected: str
+    rulebooks: str
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Those that have the same partitions: an output goes to its input's partition number."""
+        return self[:5]
+
+
+class TopicsChangedError(Exception):
+    """The topics are not (or no longer) as a gate needs them; the text says what to do. Nothing may be decided."""
+
+
+class Topics(NamedTuple):
+    """The topics as found at start."""
+
+    names: TopicNames
+    partitions: int
+    described: Mapping[str, TopicDescription]
+
+    def id(self, topic: str) -> str:
+        """A topic's id: another one is another topic, whatever its name."""
+        return self.described[topic].id
+
+    def identity(self) -> Identity:
+        """What a lane's state is folded from."""
+        folded = (self.names.requests, self.names.consents, self.names.decisions, self.names.rejected)
+        return Identity(self.partitions, {name: self.id(name) for name in folded})
+
+    def partitions_of(self, partition: int) -> LanePartitions:
+        """The partitions of one number."""
+        return LanePartitions(*(Partition(name, partition) for name in self.names.shared))
+
+
+class LanePartitions(NamedTuple):
+    """What one lane reads and writes."""
+
+    requests: Partition
+    consents: Partition
+    decisions: Partition
+    records: Partition
+    rejected: Partition
+
+
+async def describe(log: Log, names: TopicNames) -> Topics:
+    """Looks at the topics. Raises MissingTopicError, and TopicsChangedError when their partition counts differ."""
+    described = await log.describe(names)
+    missing = [name for name in names if name not in described]
+    if missing:
+        raise MissingTopicError(f"missing: {', '.join(missing)}; `sekisho topics create` makes them")
+    counts = {name: described[name].partitions for name in names.shared}
+    if len(set(counts.values())) != 1:
+        raise TopicsChangedError(f"all gate topics must have the same number of partitions: {counts}")
+    return Topics(names, counts[names.requests], dict(described))
+
+
+def compare(started: Topics, found: Topics) -> None:
+    """Raises TopicsChangedError when a topic was made anew or has other partitions than at the start."""
+    if found.partitions != started.partitions:
+        raise TopicsChangedError(
+            f"the topics had {started.partitions} partitions and have {found.partitions}: keys route elsewhere now; "
+            "make the topics anew with their first count"
+        )
+    anew = [name for name in started.names if found.id(name) != started.id(name)]
+    if anew:
+        raise TopicsChangedError(
+            f"made anew since the start: {', '.join(anew)}; find out why, then start again"
+        )
