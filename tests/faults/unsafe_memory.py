@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sekisho.log.memory import MemoryLog
 from sekisho.log.memory_groups import MemoryGroupReader
-from sekisho.log.memory_store import PartitionLog
+from sekisho.log.memory_partition import PartitionLog
 from sekisho.log.port import Partition
 
 

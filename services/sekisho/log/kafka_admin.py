@@ -120,7 +120,7 @@ class KafkaAdmin:
         return found.offset if found.offset >= 0 else None
 
     async def _until_described(self, topic: str, *, there: bool) -> None:
-        deadline = time.monotonic() + self._config.call_timeout_s
+        deadline = time.monotonic() + self._config.admin_timeout_s
         while (topic in await self.describe([topic])) is not there:
             if time.monotonic() > deadline:
                 state = "created" if there else "deleted"
@@ -141,13 +141,13 @@ class KafkaAdmin:
         }
 
     def _limits(self, *, operation: bool = False) -> dict[str, float]:
-        seconds = self._config.call_timeout_s
+        seconds = self._config.admin_timeout_s
         return {"request_timeout": seconds, **({"operation_timeout": seconds} if operation else {})}
 
     async def _ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Runs a blocking call in a thread; its own time-out ends it, this one is the last resort."""
         try:
-            async with asyncio.timeout(2 * self._config.call_timeout_s):
+            async with asyncio.timeout(2 * self._config.admin_timeout_s):
                 return await asyncio.to_thread(lambda: call(self._connected(), *arguments))
         except TimeoutError as error:
             raise UnavailableError(f"administration: {await diagnosis(self._config)}") from error

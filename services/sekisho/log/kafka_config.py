@@ -102,8 +102,13 @@ class KafkaConfig:
     security: KafkaSecurity
 
     request_timeout_ms: int  # one request to a broker
+    group_request_timeout_ms: (
+        int  # one of a group's member: a join is answered only when the rebalance has ended
+    )
+    retry_backoff_ms: int
     call_timeout_s: float  # one call of the port, its retries included
     commit_timeout_s: float  # after it a commit is unknown
+    admin_timeout_s: float  # one request of administration, which waits for all brokers
     stop_timeout_s: float  # after it what is left is cut off
     revoke_timeout_s: float  # what a listener gets to let its partitions go
 
@@ -126,6 +131,7 @@ class KafkaConfig:
             "bootstrap_servers": self.bootstrap.split(","),
             "client_id": f"{self.client_id}-{purpose}",
             "request_timeout_ms": self.request_timeout_ms,
+            "retry_backoff_ms": self.retry_backoff_ms,
             "metadata_max_age_ms": self.metadata_max_age_ms,
             **self.security.for_aiokafka(),
         }
@@ -149,6 +155,7 @@ class KafkaConfig:
         """A group member's part beside that."""
         return {
             "group_id": group,
+            "request_timeout_ms": self.group_request_timeout_ms,
             "session_timeout_ms": self.session_timeout_ms,
             "heartbeat_interval_ms": self.heartbeat_interval_ms,
             "rebalance_timeout_ms": self.rebalance_timeout_ms,

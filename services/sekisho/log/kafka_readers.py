@@ -46,9 +46,8 @@ class KafkaPartitionReader:
         await self._open("reader", {})
 
     async def _open(self, purpose: str, more: Mapping[str, Any]) -> AIOKafkaConsumer:
-        client = AIOKafkaConsumer(
-            **self._config.connection(purpose), **self._config.consumer(committed=self._committed), **more
-        )
+        settings = self._config.connection(purpose) | self._config.consumer(committed=self._committed)
+        client = AIOKafkaConsumer(**{**settings, **more})
         try:
             async with connecting(self._config, f"starting a {purpose}"):
                 await client.start()
@@ -166,14 +165,23 @@ class KafkaGroupReader(KafkaPartitionReader):
         self._listener = listener
         self._counts: dict[str, int] = {}
         self._failure: LogError | None = None
+        self._belongs = False  # wants to be in the group, whether or not the last attempt to join succeeded
 
     async def start(self) -> None:
+        await self._join()
+        self._belongs = True
+
+    async def stop(self) -> None:
+        self._belongs = False
+        await super().stop()
+
+    async def _join(self) -> None:
         consumer = await self._open("member", self._config.member(self._group))
         for topic in self._topics:
             async with bounded(f"metadata of {topic}", self._config.call_timeout_s):
                 count = len(await track_topic(consumer, topic))
             if not count:
-                await self.stop()
+                await super().stop()
                 raise MissingTopicError(f"there is no topic {topic}: `sekisho topics create` makes it")
             self._counts.setdefault(topic, count)
         # subscribed only now: a consumer that starts with topics does not return before its first assignment
@@ -193,12 +201,14 @@ class KafkaGroupReader(KafkaPartitionReader):
     async def rejoin(self) -> None:
         """By a new consumer: nothing of the old one's state, whatever it was in, is carried over."""
         await self.give_up()
-        await self.stop()
-        await self.start()
+        await super().stop()
+        await self._join()
 
     async def fetch(
         self, timeout_ms: int, max_records: int | None = None, only: Sequence[Partition] = ()
     ) -> Mapping[Partition, Sequence[Record]]:
+        if self._belongs and self._client is None:
+            await self._join()  # a rejoin that failed for want of a broker is made good here
         self._check_counts()
         return await super().fetch(timeout_ms, max_records, only)
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from sekisho.log.memory_partition import MemoryRecord
 from sekisho.log.memory_readers import MemoryPartitionReader, Positions
-from sekisho.log.memory_store import MemoryRecord, Store
+from sekisho.log.memory_store import Store
 from sekisho.log.port import AssignmentListener, Partition, PartitionsChangedError
 
 _log = structlog.get_logger(__name__)

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
-from sekisho.log.memory_store import MemoryRecord, Store
+from sekisho.log.memory_partition import MemoryRecord
+from sekisho.log.memory_store import Store
 from sekisho.log.port import NotAssignedError, Partition, UndecodableRecordError
 
 Fetched = dict[Partition, Sequence[MemoryRecord]]

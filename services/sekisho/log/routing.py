@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aiokafka.partitioner import murmur2
+from sekisho.contracts.routing import murmur2
 
 
 def partition_for(key: bytes, partitions: int) -> int:
     """The partition (0-based) of `key` in a topic of `partitions`; the default of Kafka's, aiokafka's and kafkajs's
     producers (librdkafka: `partitioner=murmur2_random`)."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
