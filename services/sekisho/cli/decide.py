@@ -11,7 +11,7 @@ import click
 from pydantic_core import to_json
 
 from sekisho.cli.deciding import Answer, Limits, answer, question
-from sekisho.cli.documents import Document, read_documents
+from sekisho.cli.documents import Document, read_file
 from sekisho.cli.guard import DONE, FOUND, InputError
 from sekisho.domain.book import Rulebook
 from sekisho.settings import Settings
@@ -40,7 +40,7 @@ def decide(file: BinaryIO, rulebook_path: Path | None, readable: bool) -> int:
       sekisho decide deploy/examples/expired-consent.yaml --readable
       sekisho decide cases.jsonl --rulebook my-rulebook | jq .effect
     """
-    questions = [question(each) for each in read_documents(file.name, file.read())]
+    questions = [question(each) for each in read_file(file)]
     settings = Settings.from_environment()
     book = _book(rulebook_path or settings.rulebook)
     limits = Limits(

@@ -8,7 +8,7 @@ an event's offset is its place in the document.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
@@ -30,7 +30,7 @@ from sekisho.domain.decision import decide, hold
 from sekisho.domain.events import ConsentEvent, Position
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
-from sekisho.domain.verdict import Verdict
+from sekisho.domain.verdict import Cite, Verdict
 
 ENGINE: Final = Engine(__version__, 1)
 _KEYS: Final = ("at", "events", "request")
@@ -43,6 +43,22 @@ class Limits(NamedTuple):
     value_bytes: int
     subject_events: int
     output_bytes: int
+
+
+class Who(NamedTuple):
+    """Whom an answer is addressed to, as far as the request tells it."""
+
+    request_id: str
+    organization: str | None
+    subject_id: str | None
+    digest: str
+
+
+class Ruling(NamedTuple):
+    """A verdict and what else decided it (`circumstances`, as a gate states them)."""
+
+    verdict: Verdict
+    circumstances: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +133,23 @@ def answer(asked: Question, index: int, book: Rulebook, limits: Limits) -> Answe
         if error.readable is None:
             return Answer(None, None, (_said(asked, "request", error),))
         told = error.readable
-        verdict = hold(None, req.INVALID, dict(error.details))
-        envelope = _envelope(asked, index, told.request_id, told.organization, told.subject_id, told.digest)
-        return Answer(*_documents(verdict, envelope, book), ())
+        who = Who(told.request_id, told.organization, told.subject_id, told.digest)
+        ruling = _refusal(None, req.INVALID, dict(error.details), kind="invalid")
+        return Answer(*_documents(ruling, _envelope(asked, index, who), book), ())
     except RejectedMessageError as error:
         return Answer(None, None, (_said(asked, "request", error),))
     events, rejected = _known(asked, request.subject_id, limits)
-    envelope = _envelope(
-        asked, index, request.request_id, request.requester.organization, request.subject_id,
+    who = Who(
+        request.request_id,
+        request.requester.organization,
+        request.subject_id,
         access_requests.digest(request),
-    )  # fmt: skip
-    decision, record = _documents(_verdict(request, events, book, asked, limits), envelope, book)
-    if len(to_json(decision)) > limits.output_bytes:
-        decision, record = _documents(hold(request, req.TOO_LARGE), envelope, book)
+    )
+    envelope = _envelope(asked, index, who)
+    for ruling in _rulings(request, events, book, asked, limits):
+        decision, record = _documents(ruling, envelope, book)
+        if len(to_json(decision)) <= limits.output_bytes:
+            break
     return Answer(decision, record, rejected)
 
 
@@ -183,41 +203,48 @@ def _said(asked: Question, place: str, error: RejectedMessageError) -> str:
     return f"{asked.document.at(path)}: {place} rejected, {error.cause}: {error.message.en}{near}"
 
 
-def _verdict(
+def _rulings(
     request: AccessRequest, events: Sequence[ConsentEvent], book: Rulebook, asked: Question, limits: Limits
-) -> Verdict:
+) -> Iterator[Ruling]:
+    """What the request gets; then what it gets where that is too large an answer, and where that is too."""
     demanded = request.minimum_consent_position
     if demanded is not None and demanded[1] >= len(asked.events):
-        return hold(request, req.POSITION_NOT_REACHED)
-    if len(events) > limits.subject_events:
-        return hold(request, req.TOO_MANY_EVENTS)
-    return decide(request, events, book, asked.at)
+        yield _refusal(request, req.POSITION_NOT_REACHED, kind="position")
+    elif len(events) > limits.subject_events:
+        yield _refusal(request, req.TOO_MANY_EVENTS, kind="limit", limit=limits.subject_events)
+    else:
+        yield Ruling(decide(request, events, book, asked.at))
+    for told in (request, None):
+        yield _refusal(told, req.TOO_LARGE, kind="limit", limit=limits.output_bytes)
 
 
-def _envelope(
-    asked: Question,
-    index: int,
-    request_id: str,
-    organization: str | None,
-    subject_id: str | None,
-    digest: str,
-) -> Envelope:
+def _refusal(
+    request: AccessRequest | None,
+    reason: Cite,
+    details: Mapping[str, str] | None = None,
+    **circumstances: object,
+) -> Ruling:
+    return Ruling(hold(request, reason, details), {**circumstances, "code": reason.code})
+
+
+def _envelope(asked: Question, index: int, who: Who) -> Envelope:
     return Envelope(
-        decision_id=identity.decision_id_without_log(index, digest),
-        request_id=request_id,
-        organization=organization,
-        subject_id=subject_id,
+        decision_id=identity.decision_id_without_log(index, who.digest),
+        request_id=who.request_id,
+        organization=who.organization,
+        subject_id=who.subject_id,
         decided_at=asked.at,
         appended_at=None,
         consent_position=Position(None, len(asked.events)),
         request_position=None,
-        request_digest=digest,
+        request_digest=who.digest,
         engine=ENGINE,
     )
 
 
 def _documents(
-    verdict: Verdict, envelope: Envelope, book: Rulebook
+    ruling: Ruling, envelope: Envelope, book: Rulebook
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    decision = access_decisions.document(verdict, envelope, book)
-    return decision, provision_records.document(verdict, envelope, book, book.record_statement.ja)
+    whole = replace(envelope, circumstances=ruling.circumstances)
+    decision = access_decisions.document(ruling.verdict, whole, book)
+    return decision, provision_records.document(ruling.verdict, whole, book, book.record_statement.ja)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from sekisho.cli.guard import InputError
 
@@ -54,9 +54,15 @@ class Document:
         return f"{self.source}:{self.line}"
 
 
-def read_documents(source: str, data: bytes) -> list[Document]:
-    """All documents of a file (`source` is its name, `-` is stdin). Raises InputError naming the line at fault."""
-    name = "stdin" if source == "-" else source
+def read_file(file: BinaryIO) -> list[Document]:
+    """All documents of an open file or stdin. Raises InputError naming the line at fault."""
+    name = getattr(file, "name", None)
+    named = isinstance(name, str) and not name.startswith("<")
+    return read_documents(str(name) if named else "stdin", file.read())
+
+
+def read_documents(name: str, data: bytes) -> list[Document]:
+    """All documents of a file of that name. Raises InputError naming the line at fault."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -23,8 +23,6 @@ def as_command_error(error: BaseException) -> CommandError | None:
 
     if isinstance(error, SettingsError):
         return CommandError(str(error), "`docs/settings.md` lists every setting.", code=USAGE)
-    if isinstance(error, KafkaUnavailableError):
-        return CommandError(str(error), "Without Kafka: `sekisho demo --in-memory`.")
     if isinstance(error, MissingTopicError):
         return CommandError(str(error), "`sekisho topics create` makes what is missing.")
     if isinstance(error, UnavailableError):
@@ -32,7 +30,8 @@ def as_command_error(error: BaseException) -> CommandError | None:
             str(error), "Is Kafka there? `sekisho up` starts one; SEKISHO_KAFKA_BOOTSTRAP says where one is."
         )
     told = (
-        KafkaLockError, LogError, NoFreePortError, ProcessError, RulebookError, StackBusyError, StackRunningError,
+        KafkaLockError,
+        KafkaUnavailableError, LogError, NoFreePortError, ProcessError, RulebookError, StackBusyError, StackRunningError,
         StateFileError,
     )  # fmt: skip
     return CommandError(str(error)) if isinstance(error, told) else None
