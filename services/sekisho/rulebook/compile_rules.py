@@ -26,6 +26,7 @@ from sekisho.rulebook.yamltree import Path
 PLACEHOLDERS: Final = frozenset({"field", "nearest", "partition", "detail"})
 _WEIGHT: Final[Mapping[Severity, int]] = {"duty": 3, "effort": 2, "policy": 1}
 _UNSWITCHABLE: Final = "REQ"
+_ARTICLE: Final[Mapping[Severity, str]] = {"duty": "a duty", "effort": "an effort", "policy": "policy"}
 
 
 def bound(
@@ -180,5 +181,7 @@ def _may_be_off(resolver: Resolver, path: Path, rule_id: str, rule: Rule, name: 
     ]
     for severity in sorted({weight[0] for weight in weights if weight is not None} - {"policy"}):
         resolver.note(
-            path, f"{rule_id} is a {severity} for {name} and cannot be switched off", "only policy can"
+            path,
+            f"{rule_id} is {_ARTICLE[severity]} for {name} and cannot be switched off",
+            "only policy can",
         )

@@ -18,11 +18,13 @@ AGREEMENT_SECTIONS = (
 class Resolver:
     """Looks up what the sources refer to; `problems` collects what is not there.
 
-    `left_out` names entries that stand but have problems of their own: a reference to one is no further problem.
+    `left_out` are the keys of entries that stand but have problems of their own: a reference to one is no further
+    problem, nor to a system where an organization was left out.
     """
 
-    def __init__(self, validated: Validated, left_out: frozenset[str] = frozenset()) -> None:
-        self.left_out = left_out
+    def __init__(self, validated: Validated, left_out: Collection[tuple[str, str]] = ()) -> None:
+        self.left_out = frozenset(key for _, key in left_out)
+        self._organizations_left_out = any(section == "organizations" for section, _ in left_out)
         self.sources = validated.sources
         self.problems: list[Problem] = []
         self._places = validated.places
@@ -97,11 +99,9 @@ class Resolver:
 
     def systems(self, path: Path, names: Iterable[str] | None) -> frozenset[str] | None:
         """Systems of any organization; None stays None."""
-        if names is None:
-            return None
-        return frozenset(
-            self._known((*path, index), name, "system", self._systems) for index, name in enumerate(names)
-        )
+        if names is not None and not self._organizations_left_out:
+            self.among(path, names, self._systems, "system")
+        return None if names is None else frozenset(names)
 
     def among(self, path: Path, names: Iterable[str] | None, known: Collection[str], what: str) -> None:
         """Note each of the names that is not among the known ones."""

@@ -52,13 +52,13 @@ class Validated:
 class Draft:
     """What could be read of a rulebook, so that one slip does not hide the others.
 
-    `validated` is None where too little is left to look further. `left_out` names the entries that have problems of
-    their own and were left out: a reference to one of them is no further problem.
+    `validated` is None where too little is left to look further. `left_out` names the entries, as (section, key), that
+    have problems of their own and were left out: a reference to one of them is no further problem.
     """
 
     validated: Validated | None
     problems: tuple[Problem, ...]
-    left_out: frozenset[str] = frozenset()
+    left_out: frozenset[tuple[str, str]] = frozenset()
 
 
 def validate(texts: Mapping[str, str]) -> Validated:
@@ -89,7 +89,7 @@ def read(texts: Mapping[str, str]) -> Draft:
         details = error.errors(include_url=False)
     if unreadable:
         details = [detail for detail in details if len(detail["loc"]) > 1]
-    problems += [_problem(detail, places) for detail in details]
+    problems += [_problem(detail, places) for detail in details if not _follows_from_another(detail, details)]
     if unreadable:  # what is missing now most likely stands in the file that could not be read
         return Draft(None, tuple(problems))
     return _without_faulty(merged.data, details, places, tuple(problems))
@@ -116,7 +116,7 @@ def _without_faulty(
         validated = Validated(_model(rest), places)
     except ValidationError:  # a fault of a section itself: its problems are told already
         return Draft(None, problems)
-    return Draft(validated, problems, frozenset(key for _, key in faulty))
+    return Draft(validated, problems, frozenset(faulty))
 
 
 class _Merged:
@@ -159,6 +159,14 @@ class _Merged:
 
 def _name(path: Path) -> str:
     return ".".join(str(step) for step in path)
+
+
+def _follows_from_another(detail: ErrorDetails, details: Iterable[ErrorDetails]) -> bool:
+    """Whether a list is found too short only because its elements have problems of their own."""
+    loc = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        other["loc"][: len(loc)] == loc and len(other["loc"]) > len(loc) for other in details
+    )
 
 
 def _problem(detail: ErrorDetails, places: Places) -> Problem:

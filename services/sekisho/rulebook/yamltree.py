@@ -6,6 +6,7 @@ stays text (2026-11-21): the models decide where a day is meant.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -32,8 +33,12 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
 
 
+@functools.lru_cache(maxsize=256)
 def parse(file: str, text: str) -> Tree:
-    """Read one file; never raises: what cannot be read becomes a problem of the tree."""
+    """Read one file; never raises: what cannot be read becomes a problem of the tree.
+
+    Pure, and by far the slowest step of compiling, so a text is read once; a tree is not changed once it is read.
+    """
     tree = Tree()
     try:
         root = YAML(typ="safe", pure=True).compose(text)

@@ -1,0 +1,83 @@
+"""What `sekisho rulebook check` reports."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sekisho.rulebook import check, sample_path
+
+
+def _written(folder: Path, texts: dict[str, str]) -> Path:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_valid_rulebook_is_counted() -> None:
+    """Exit 0, version, digest, counts, and a note on the incomplete joint-use notice."""
+    report = check(sample_path())
+    assert (report.exit_code, report.problems, report.version) == (0, (), "2026.11.1")
+    assert report.counts == {
+        "item": 45, "purpose": 19, "organization": 22, "operator": 14,
+        "agreement or notice": 15, "moratorium": 2, "rule": 37, "reason": 59,
+    }  # fmt: skip
+    (note,) = report.notes
+    assert note.file == "notices.yaml"
+    assert note.message == "the joint-use notice JU-2 lacks the responsible party's address"
+    text = report.text()
+    assert "rulebook 2026.11.1 is valid" in text
+    assert "45 items, 19 purposes, 22 organizations" in text
+    assert str(report.digest) in text
+
+
+def test_problems_are_printed_one_a_line(tmp_path: Path, texts: dict[str, str]) -> None:
+    """Exit 1; `file:line: problem (hint)` and how many there are."""
+    slip = texts["moratoria.yaml"].replace("systems: [savings-crm]", "systems: [saving-crm]")
+    report = check(_written(tmp_path, {**texts, "moratoria.yaml": slip}))
+    assert report.exit_code == 1
+    assert report.text().splitlines() == [
+        'moratoria.yaml:9: "saving-crm" is no system of this rulebook (nearest known: savings-crm, agency-crm)',
+        f"{tmp_path}: 1 problem",
+    ]
+
+
+def test_the_report_is_plain_data(tmp_path: Path, texts: dict[str, str]) -> None:
+    """For --json: valid or not, problems with file, line, message and hint."""
+    valid = json.loads(json.dumps(check(sample_path()).as_dict()))
+    assert valid["valid"] is True
+    assert valid["counts"]["organization"] == 22
+    invalid = check(_written(tmp_path, {**texts, "zz.yaml": "operatos: {}\n"})).as_dict()
+    assert invalid["valid"] is False
+    assert invalid["digest"] is None
+    assert invalid["problems"] == [
+        {
+            "file": "zz.yaml",
+            "line": 1,
+            "message": 'unknown key "operatos"',
+            "hint": "nearest known: operators",
+        }
+    ]
+
+
+def test_no_folder_is_a_usage_error(tmp_path: Path) -> None:
+    """Exit 2 where there is nothing to check; exit 1 for a folder without a rulebook."""
+    assert check(tmp_path / "nowhere").exit_code == 2
+    assert "no such folder" in check(tmp_path / "nowhere").text()
+    assert check(tmp_path).exit_code == 1
+    assert "no rulebook file" in check(tmp_path).text()
+
+
+def test_what_stands_but_serves_nothing_is_noted(tmp_path: Path, texts: dict[str, str]) -> None:
+    """A business without a purpose and a rule of a family without code are notes, not problems."""
+    more = (
+        "businesses:\n  leasing: {name: {ja: リース, en: leasing}}\n"
+        "rules:\n  FORN-4:\n    says: {ja: 外国, en: abroad}\n    sources: []\n    otherwise: 法第28条\n"
+    )
+    report = check(_written(tmp_path, {**texts, "more.yaml": more}))
+    assert report.exit_code == 0
+    assert [note.message for note in report.notes if note.file == "more.yaml"] == [
+        'the business "leasing" has no purpose',
+        "this release has no family for FORN-4",
+    ]
