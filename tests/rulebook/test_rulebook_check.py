@@ -56,7 +56,7 @@ def test_the_report_is_plain_data(tmp_path: Path, texts: dict[str, str]) -> None
             "file": "zz.yaml",
             "line": 1,
             "message": 'unknown key "operatos"',
-            "hint": "nearest known: operators",
+            "hint": "nearest known: operators, opt_outs",
         }
     ]
 
