@@ -52,7 +52,7 @@ lint-reference: setup
 	$(BIN)/python -m sekisho.reference --check docs
 
 lint-yaml: setup
-	$(BIN)/yamllint --strict deploy docker-compose.yml
+	$(BIN)/yamllint --strict deploy docker-compose.yml .yamllint.yaml
 
 lint-compose: setup
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -73,9 +73,12 @@ reference: setup ## write the pages of settings and metrics anew
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation
 
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+
 lock: setup ## lock the Python packages anew (network)
-	$(BIN)/uv pip compile --universal --generate-hashes --no-header --python-version 3.11 --all-extras --group dev \
-		pyproject.toml -o requirements.lock
+	$(LOCK) --all-extras --group dev pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock pyproject.toml -o deploy/docker/runtime.lock
+	$(LOCK) -c requirements.lock deploy/docker/build.in -o deploy/docker/build.lock
 
 relock-kafka: setup ## lock Kafka's jars anew (network)
 	$(BIN)/python -m sekisho.local.relock
