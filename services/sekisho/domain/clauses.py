@@ -208,10 +208,15 @@ def consult(
     if len(examined) < len(candidates):
         return _answers(case, needing, examined)
     # Where all candidates can serve both, WALL's answer for an item is PURP's too: a sixth of a common decision.
+    if not answered:
+        answers = _answers(case, needing, examined)
+        answered.update(zip([asked.id for asked in needing], answers, strict=True))
+        return answers
     unanswered = [asked for asked in needing if asked.id not in answered]
     if unanswered:
-        for asked, answer in zip(unanswered, _answers(case, unanswered, examined), strict=True):
-            answered[asked.id] = answer
+        answered.update(
+            zip([asked.id for asked in unanswered], _answers(case, unanswered, examined), strict=True)
+        )
     return [answered[asked.id] for asked in needing]
 
 
@@ -234,15 +239,18 @@ def _candidates(case: Case, purpose: str, names: str | None) -> list[Candidate]:
     assert case.holder is not None
     controller = case.holder.organization
     found: list[Candidate] = []
+    no_refusals = not case.state.refusals
     for index, grant in enumerate(case.state.grants):
         if grant.controller != controller:
             continue
         failed = case.failures.get(index)
         if failed is None:
             failed = case.failures[index] = _common(case, grant)
-        named = names or (case.recipient if grant.kind == "provision" else None)
-        failed += _for_purpose(case, grant, purpose, named)
-        found.append((index, grant.kind, failed, None if grant.terms is None else grant.terms.items))
+        kind, terms = grant.kind, grant.terms
+        named = names or (case.recipient if kind == "provision" else None)
+        if named is not None or purpose not in grant.purposes or not no_refusals:
+            failed += _for_purpose(case, grant, purpose, named)
+        found.append((index, kind, failed, None if terms is None else terms.items))
     return found
 
 

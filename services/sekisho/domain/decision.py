@@ -38,8 +38,8 @@ def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Ruleboo
         family.judge(case)
     guarded = not request.items or _no_rule_yet(case)
     items = tuple([_item(case, asked, guarded) for asked in case.asked])
-    for item in items:
-        if item.effect == "deny":
+    for _, _, effect, _, _ in items:
+        if effect == "deny":
             return _deny(case, items)
     return _allow(case, items) if request.items else _deny(case, items)
 
@@ -134,19 +134,21 @@ def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:
 
 
 def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
-    found: dict[Cite, None] = {}
-    for asked in case.asked:
-        found.update(dict.fromkeys(_ranked((*case.whole, *asked.reasons))))
-    if not case.asked:
-        found.update(dict.fromkeys(case.whole or (NO_BASIS,)))
+    if case.asked:
+        reasons = _united(tuple([(*case.whole, *asked.reasons) for asked in case.asked]))
+    else:
+        reasons = _ranked(tuple(case.whole)) or (NO_BASIS,)
+    consents = _served_allowed(case, items) if case.served else ()
     return Verdict(
-        "deny",
-        items,
-        tuple(sorted(found, key=RANK.__getitem__)),
-        near_misses=_near_misses(case),
-        consents=_served_allowed(case, items) if case.served else (),
-        details=tuple(case.details.items()),
+        "deny", items, reasons, _near_misses(case), (), consents, None, None, tuple(case.details.items())
     )
+
+
+@lru_cache(maxsize=4096)
+def _united(per_item: tuple[tuple[Cite, ...], ...]) -> tuple[Cite, ...]:
+    """One entry per (code, rule) of all items, in the rulebook's order."""
+    found = {cite for reasons in per_item for cite in _ranked(reasons)}
+    return tuple(sorted(found, key=RANK.__getitem__))
 
 
 def _serving(case: Case) -> tuple[ServedConsent, ...]:

@@ -169,19 +169,19 @@ def _restriction(case: Case) -> Cite | None:
 
 def obligations(case: Case) -> tuple[Cite, ...]:
     """WALL-11: what must still follow where all that serves an item was explained only orally, or is not in writing."""
-    served: set[str] = set()
-    explained: set[str] = set()
-    written: set[str] = set()
-    for index, items in case.served.items():
-        grant = case.state.grants[index]
-        if grant.kind != "cross_sell":
-            continue
-        served.update(items)
-        if grant.explained_method != "oral":
-            explained.update(items)
-        if is_written(case, grant):
-            written.update(items)
-    owed = () if explained == served else (SEND_EXPLANATION,)
-    if written == served or case.request.activity.kind in WRITTEN_STAGE:
-        return owed
-    return (*owed, OBTAIN_WRITTEN)
+    serving = [
+        (grant, items, is_written(case, grant))
+        for index, items in case.served.items()
+        if (grant := case.state.grants[index]).kind == "cross_sell"
+    ]
+    if all(written and grant.explained_method != "oral" for grant, _, written in serving):
+        return ()
+    served = {item for _, items, _ in serving for item in items}
+    owed: list[Cite] = []
+    if served.difference(*[items for grant, items, _ in serving if grant.explained_method != "oral"]):
+        owed.append(SEND_EXPLANATION)
+    if case.request.activity.kind not in WRITTEN_STAGE and served.difference(
+        *[items for _, items, written in serving if written]
+    ):
+        owed.append(OBTAIN_WRITTEN)
+    return tuple(owed)
