@@ -176,6 +176,8 @@ def _plain_reason(reason: Reason) -> dict[str, Any]:
 
 def _told_reason(reason: Reason, details: tuple[tuple[str, str], ...]) -> dict[str, Any]:
     told = dict(details)
+    # what a rule tells stands under its reason's code; the reason's own text calls it {detail}
+    told.setdefault("detail", told.get(reason.code, ""))
     return {
         "code": reason.code,
         "kind": reason.kind,
