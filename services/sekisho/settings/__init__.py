@@ -129,6 +129,8 @@ class Settings(BaseSettings):
             raise ValueError("SEKISHO_GATE_TURN_SECONDS must be below SEKISHO_KAFKA_TRANSACTION_SECONDS")
         if self.gate.lane_loss_seconds >= self.kafka.rebalance_seconds:
             raise ValueError("SEKISHO_GATE_LANE_LOSS_SECONDS must be below SEKISHO_KAFKA_REBALANCE_SECONDS")
+        if self.kafka.stop_seconds > self.gate.lane_loss_seconds:
+            raise ValueError("SEKISHO_KAFKA_STOP_SECONDS must not be above SEKISHO_GATE_LANE_LOSS_SECONDS")
         if self.log.pseudonyms and self.payload_hmac_key is None:
             raise ValueError("SEKISHO_LOG_PSEUDONYMS needs SEKISHO_PAYLOAD_HMAC_KEY")
         return self

@@ -92,6 +92,21 @@ class KafkaSettings(Group):
         description="How long one request to a broker may take, for all but a group's own. Below the session time-out: a broker "
         "that does not answer is noticed while the lane is still ours.",
     )
+    call_seconds: Seconds = Field(
+        10,
+        description="How long one call to the log may take, its repeated requests included: two requests' time, so that one broker "
+        "may fail to answer and the next be asked.",
+    )
+    commit_seconds: Seconds = Field(
+        10,
+        description="How long a commit may take; after it, what became of it is unknown and the lane is let go. As long as a "
+        "transaction may live: by then the broker has decided.",
+    )
+    stop_seconds: Seconds = Field(
+        2,
+        description="How long closing a client may take before it is cut off. Closing a producer never ends by itself when no "
+        "coordinator answers; no longer than a lane has to close.",
+    )
     session_seconds: float = Field(
         10,
         ge=6,
@@ -128,6 +143,10 @@ class KafkaSettings(Group):
     fetch_bytes: Bytes = Field(
         1_048_576,
         description="The most that one fetch takes from a partition: a large batch of requests, and the largest message several times.",
+    )
+    fetch_total_bytes: Bytes = Field(
+        8_388_608,
+        description="The most that one fetch takes from all partitions of a broker; bounds the memory of a gate with many lanes.",
     )
     max_batch_bytes: Bytes = Field(
         1_000_000,
@@ -184,6 +203,12 @@ class KafkaSettings(Group):
             )
         if self.request_seconds >= self.session_seconds:
             raise ValueError("SEKISHO_KAFKA_REQUEST_SECONDS must be below SEKISHO_KAFKA_SESSION_SECONDS")
+        if self.request_seconds > min(self.call_seconds, self.commit_seconds):
+            raise ValueError(
+                "SEKISHO_KAFKA_CALL_SECONDS and SEKISHO_KAFKA_COMMIT_SECONDS must not be below SEKISHO_KAFKA_REQUEST_SECONDS"
+            )
+        if self.fetch_bytes > self.fetch_total_bytes:
+            raise ValueError("SEKISHO_KAFKA_FETCH_BYTES must not be above SEKISHO_KAFKA_FETCH_TOTAL_BYTES")
         return self
 
 
@@ -265,6 +290,11 @@ class GateSettings(Group):
         5,
         description="How long a batch may wait for consent events acknowledged before it was fetched, counted from its append time; "
         "past it the requests are refused, `consent.state_stale`. Also the lag at which a gate is not ready.",
+    )
+    catch_up_seconds: Seconds = Field(
+        1,
+        description="However old a request is, it is not refused before the consents have stood still for so long: a gate that comes "
+        "back to a backlog reads on instead of refusing it. Ten empty fetches.",
     )
     lane_loss_seconds: Seconds = Field(
         2,

@@ -54,7 +54,8 @@ class TurnLine:
     def tell(self, log: FilteringBoundLogger, metrics: GateMetrics) -> None:
         """Write the line and count the turn (transactions, sizes, times). Raises UnknownPhaseError for an unknown outcome.
 
-        Decisions, records and rejected events are counted by whoever knows their codes.
+        Decisions, records and rejected events are counted by whoever knows their codes, consents by whoever applies them (between
+        turns, too).
         """
         if self.outcome not in TRANSACTION_OUTCOMES:
             raise UnknownPhaseError(
@@ -64,7 +65,6 @@ class TurnLine:
         metrics.turn_requests.observe(self.requests)
         for name, seconds in self.seconds.items():
             metrics.turn_seconds.at(name).observe(seconds)
-        metrics.consents_applied.inc(self.consents_applied)
         keys = asdict(self)
         keys["seconds"] = {name: round(seconds, 6) for name, seconds in self.seconds.items()}
         level = log.info if self.outcome == "committed" else log.warning
