@@ -47,7 +47,7 @@ class Case:
     """A request, the person's state, the rulebook and the time; and the findings so far."""
 
     __slots__ = (
-        "asked", "at", "book", "candidates", "day", "details", "failures", "foreign_hands", "holder", "implied",
+        "asked", "at", "book", "candidates", "day", "details", "failures", "foreign_hands", "holder", "ids", "implied",
         "individual", "known", "missed", "on_consent", "organization", "purposes", "recipient", "request", "served",
         "solicits",
         "state", "ungrounded", "whole",
@@ -69,6 +69,7 @@ class Case:
         """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
         self.asked = _asked(request, book)
         self.known = [asked for asked in self.asked if asked.item is not None]
+        self.ids = [asked.id for asked in self.known]
         self.implied = request.activity.list_name is not None and _implied(request, book)
         self.purposes = _purposes(request, book, self.implied)
         self.solicits = False

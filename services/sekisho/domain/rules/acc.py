@@ -49,9 +49,10 @@ def _granted(case: Case) -> None:
     if granted is None:
         case.refuse(NOT_AUTHORIZED)
         return
-    for asked in case.known:
-        if asked.id not in granted:
-            asked.reasons.append(NOT_AUTHORIZED)
+    if not granted.issuperset(case.ids):
+        for asked in case.known:
+            if asked.id not in granted:
+                asked.reasons.append(NOT_AUTHORIZED)
 
 
 def _operator(case: Case) -> None:
@@ -151,7 +152,10 @@ def _anothers(case: Case) -> None:
         opened = _opened(case, purpose.id)
         needing = case.known
         for items in opened:
-            needing = [] if items is None else [asked for asked in needing if asked.id not in items]
+            if items is None or items.issuperset(case.ids):
+                needing = []
+                break
+            needing = [asked for asked in needing if asked.id not in items]
         if needing:
             _by_consent(case, needing, purpose.id)
 
