@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sekisho.log.port import (
     GroupReader,
@@ -52,12 +53,25 @@ class Listener:
         self.held.difference_update(partitions)
 
 
+class Outside(Protocol):
+    """What happens to a log from outside, each kind in its own way."""
+
+    def now_ms(self) -> int: ...
+
+    async def append_undecodable(self, at: Partition) -> int: ...
+
+    async def add_partition(self, topic: str, partitions: int) -> None:
+        """Gives the topic `partitions` in all, one more than it had."""
+
+
 class Bench:
     """One log under test, what the tests made on it, and the words that the tests share."""
 
-    def __init__(self, log: Log, prefix: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, log: Log, prefix: str, outside: Outside) -> None:
         self.log = log
-        self.now_ms = now_ms
+        self.now_ms = outside.now_ms
+        self.append_undecodable = outside.append_undecodable
+        self.add_partition = outside.add_partition
         self._prefix = prefix
         self._started: list[PartitionReader | TransactionalWriter | Writer] = []
 

@@ -7,7 +7,14 @@ import asyncio
 import pytest
 
 from log.bench import Bench, Listener, numbered, read, until
-from sekisho.log.port import GroupReader, LogError, MissingTopicError, NotAssignedError, Partition
+from sekisho.log.port import (
+    GroupReader,
+    LogError,
+    MissingTopicError,
+    NotAssignedError,
+    Partition,
+    PartitionsChangedError,
+)
 
 
 async def both_settled(
@@ -132,6 +139,20 @@ async def test_partitions_taken_away_are_refused(bench: Bench) -> None:
     (lost,) = two.held
     with pytest.raises(NotAssignedError):
         first.seek(lost, 0)
+
+
+async def test_a_topic_that_grows_stops_its_group_for_good(bench: Bench) -> None:
+    """aiokafka would take the new partition unasked; here every fetch raises from then on, and nothing new is told."""
+    topic = await bench.topic(partitions=2)
+    listener = Listener()
+    member = await bench.member(topic, listener)
+    await until(lambda: len(listener.held) == 2, member)
+    await bench.add_partition(topic, 3)
+    with pytest.raises(PartitionsChangedError):
+        await until(lambda: False, member)
+    with pytest.raises(PartitionsChangedError):
+        await member.fetch(0)
+    assert all(at.partition < 2 for assignment in listener.assignments for at in assignment)
 
 
 async def test_a_group_of_a_missing_topic_does_not_start(bench: Bench) -> None:
