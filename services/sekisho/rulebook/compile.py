@@ -1,8 +1,7 @@
 """The way from source texts to the compiled rulebook: pure, all or nothing, every problem reported together.
 
-The compiled form is immutable by its types (frozen, Mapping, frozenset, tuple). Its mappings are plain dicts, because a
-decision reads them a hundred times in some microseconds and a read through a proxy costs twice; nothing keeps a
-reference by which they could be written after compiling.
+The compiled form is immutable by its types (frozen, Mapping, frozenset, tuple). Its mappings are plain dicts: `get`, which
+the rules call most, takes about twice as long through a MappingProxyType (51 ns against 24 ns). Nothing writes to them.
 """
 
 from __future__ import annotations
