@@ -5,7 +5,7 @@ One turn is one group commit with no linger: the next batch gathers while this o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +20,14 @@ from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldErr
 from sekisho.gate.lookup import fetch_decisions
 from sekisho.gate.opening import Bounds, bounds, check_consents, check_identity, check_last_applied, resume_at
 from sekisho.gate.poison import Trouble
-from sekisho.gate.report import Report, TurnTimes
+from sekisho.gate.report import Report
 from sekisho.gate.restore import Restorer, Stall
-from sekisho.gate.ruling import Knowledge
+from sekisho.gate.ruling import Asked, Knowledge
 from sekisho.gate.state import LaneState, StateError, open_state
 from sekisho.gate.topics import Topics
 from sekisho.gate.turn import Decided, Turn
-from sekisho.log.port import PartitionReader, SendError
+from sekisho.log.port import LogError, PartitionReader, SendError
+from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
 _PENDING: Final = 100
@@ -203,28 +204,51 @@ class DecidingLane(Lane):
         )
 
     async def _run(self, state: LaneState, batch: Batch, pending: Sequence[tuple[int, bytes]]) -> None:
+        line = self._line(batch)
+        with line.phase("decide"):
+            asked = self._turn.read(batch.items)
+            firsts = await self._firsts(asked)
+            decided = self._turn.decide(asked, Knowledge(self._follower.next, batch.stale), firsts, pending)
+        bases = await self._commit_turn(batch, decided, line)
+        if bases is None:
+            return
+        with line.phase("store"):
+            self._store(state, decided, bases, batch)
+        self._most = min(self._most * 2, self.limits.turn_records)
+        self.desk.report.committed(line, decided)
+
+    def _line(self, batch: Batch) -> TurnLine:
+        line = TurnLine(self.seat.at.partition, len(batch.items), consent_position=self._follower.next)
+        line.seconds["freshness"] = self.seat.clocks.steady() - batch.since
+        if batch.items:
+            line.first_offset, line.last_offset = batch.items[0].offset, batch.items[-1].offset
+        return line
+
+    async def _firsts(self, asked: Sequence[Asked | Undecodable]) -> Mapping[int, bytes]:
+        wanted = self._turn.lookups(asked)
+        if not wanted:
+            return {}
+        poll_ms = self.limits.poll_ms
+        return await self.call(fetch_decisions(self._reader, self.parts.decisions, wanted, poll_ms))
+
+    async def _commit_turn(self, batch: Batch, decided: Decided, line: TurnLine) -> Bases | None:
+        """Where the outputs stand; None: the turn grew too old, was aborted, and will be done anew, smaller."""
         begun = self.seat.clocks.steady()
-        known = Knowledge(self._follower.next, batch.stale)
-        asked = self._turn.read(batch.items)
-        firsts = await fetch_decisions(
-            self._reader, self.parts.decisions, self._turn.lookups(asked), self.limits.poll_ms
-        )
-        decided = self._turn.decide(asked, known, firsts, pending)
-        sent = self.seat.clocks.steady()
         try:
             bases = await self.transact(decided.sends(self.parts), _next_offset(batch), batch.since)
         except TurnTooOldError:
             self._most = max(1, len(batch.items) // 2)
-            self.desk.report.aborted(self.seat.at.partition, len(batch.items))
+            self.desk.report.aborted(line)
             await self.seek_back()
-            return
-        except SendError as error:
-            self._blame(batch, error)
+            return None
+        except LogError as error:
+            self.desk.report.failed(line, error)
+            if isinstance(error, SendError):
+                self._blame(batch, error)
             raise
-        times = TurnTimes(batch.since, begun, sent, self.seat.clocks.steady())
-        self._store(state, decided, bases, batch)
-        self._most = min(self._most * 2, self.limits.turn_records)
-        self.desk.report.committed(self.seat.at.partition, batch.items, decided, times)
+        line.seconds["send"] = self.sent_at - begun
+        line.seconds["commit"] = self.seat.clocks.steady() - self.sent_at
+        return bases
 
     def _store(self, state: LaneState, decided: Decided, bases: Bases, batch: Batch) -> None:
         """Entries and the next decisions offset in one write, after the commit: a fold of committed decisions only."""

@@ -22,7 +22,6 @@ from sekisho.gate.inbox import Inbox
 from sekisho.gate.limits import GateLimits
 from sekisho.log.port import (
     CommitUnknownError,
-    FencedError,
     GroupReader,
     Log,
     LogError,
@@ -65,7 +64,6 @@ class LaneEvents(Protocol):
     def taken(self, seconds: float) -> None: ...
     def stopped(self, partition: int, why: str) -> None: ...
     def lost(self, partition: int, cause: str) -> None: ...
-    def transaction(self, outcome: str) -> None: ...
     def log_reachable(self, why: str | None) -> None: ...
     def halted(self, why: str) -> None: ...
 
@@ -100,6 +98,10 @@ class Lane(ABC):
         self.writer = seat.log.transactional_writer(seat.transactional_id)
         self.start_at = 0
         """Where this lane began to read: where an abort leads back to while nothing is committed."""
+        self.committed_next = 0
+        """The next offset of this lane's own last commit: known before the group's coordinator tells it."""
+        self.sent_at = 0.0
+        """Steady time at which the last turn's sends were all answered."""
         self.reading_from = 0
         """Where the lane last sought to."""
         self.held_back = False
@@ -229,9 +231,10 @@ class Lane(ABC):
                 await self.call(self.writer.abort())
                 self._in_transaction = False
                 raise TurnTooOldError
+            self.sent_at = self.seat.clocks.steady()
             await self._commit()
-        except LogError as error:
-            self.seat.events.transaction(_outcome(error))
+            self.committed_next = max(self.committed_next, next_offset or 0)
+        except LogError:
             await self._abort_failed()
             raise
         return bases
@@ -274,16 +277,10 @@ class Lane(ABC):
         """
         committed = await self.call(self.seat.group.committed(self.seat.at))
         self.inbox.clear()
-        self._seek(self.start_at if committed is None else max(committed, self.start_at))
+        self._seek(max(committed or 0, self.committed_next, self.start_at))
 
     async def pause_for(self, seconds: float) -> None:
         """Waits, but not when the lane is to end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._losing.wait()
-
-
-def _outcome(error: LogError) -> str:
-    if isinstance(error, FencedError):
-        return "fenced"
-    return "unknown" if isinstance(error, CommitUnknownError) else "aborted"

@@ -16,6 +16,15 @@ from sekisho.log.port import Partition, PartitionReader, UndecodableRecordError
 _FRESH_FOLDER = "if that is intended, delete this gate's state folder and start again"
 
 
+class LostRequestsError(LaneStoppedError):
+    """Requests `first`..`last` were deleted before they were decided, or nothing tells whether they were."""
+
+    def __init__(self, text: str, first: int, last: int) -> None:
+        super().__init__(f"{text}; `sekisho gate resume --accept-loss` goes on behind them, in writing")
+        self.first = first
+        self.last = last
+
+
 class Bounds(NamedTuple):
     """A partition's first offset that is there, and its end (high watermark)."""
 
@@ -80,17 +89,18 @@ def resume_at(marks: Marks, committed: int | None, requests: Bounds, answered: b
     told = None if marks.last_output is None else marks.last_output + 1
     if told is None and committed is None:
         if requests.start > 0 or answered:
-            raise LaneStoppedError(
-                "the group's offset is lost and no decision or rejected event tells where to resume: "
-                "see `sekisho gate resume --accept-loss`"
+            raise LostRequestsError(
+                "the group's offset is lost and no decision or rejected event tells where to resume",
+                requests.start,
+                requests.end - 1,
             )
         return 0
     position = told if told is not None else committed
     assert position is not None
     if committed is not None and committed < requests.start and position < requests.start:
-        raise LaneStoppedError(
-            f"requests {position}..{requests.start - 1} were deleted before they were decided; "
-            "`sekisho gate resume --accept-loss` goes on behind them, in writing"
+        last = requests.start - 1
+        raise LostRequestsError(
+            f"requests {position}..{last} were deleted before they were decided", position, last
         )
     if position < requests.start:
         position = requests.start if committed is None else max(committed, requests.start)

@@ -84,14 +84,7 @@ def fold_rejected(records: Sequence[Record], marks: Marks, requests: Partition, 
         if about == consents:
             settled.append(position["offset"])
         elif about == requests:
-            last = max(last_rejected(data), -1 if marks.last_output is None else marks.last_output)
+            # a lost range stands under its last offset
+            last = max(int(position["offset"]), -1 if marks.last_output is None else marks.last_output)
             marks = replace(marks, last_output=last)
     return Told({}, settled, marks)
-
-
-def last_rejected(rejected: Mapping[str, Any]) -> int:
-    """The last offset that a rejected event is about: a lost range tells its length as its size."""
-    first = int(rejected["position"]["offset"])
-    if rejected.get("cause") != "lost_range":
-        return first
-    return first + max(int(rejected.get("size") or 1), 1) - 1

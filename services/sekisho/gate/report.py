@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import structlog
 
 from sekisho.gate.clock import ClockGuard
-from sekisho.gate.inbox import Item
 from sekisho.gate.turn import Decided
+from sekisho.log.port import CommitUnknownError, FencedError, LogError
 from sekisho.telemetry.health import Health
 from sekisho.telemetry.metrics import GateMetrics
+from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
-
-
-class TurnTimes(NamedTuple):
-    """Steady seconds: the freshness mark was asked for, deciding began, sending began, the commit was answered."""
-
-    marked: float
-    deciding: float
-    sending: float
-    committed: float
 
 
 class Report:
@@ -133,10 +124,19 @@ class Report:
         """A transaction ended; `outcome` is one of telemetry's TRANSACTION_OUTCOMES."""
         self._metrics.transactions.at(outcome).inc()
 
-    def aborted(self, partition: int, requests: int) -> None:
+    def aborted(self, line: TurnLine) -> None:
         """A turn grew too old and will be done anew."""
-        self.transaction("aborted")
-        _log.warning("turn", outcome="aborted", partition=partition, requests=requests)
+        line.cause = "too_old"
+        line.tell(_log, self._metrics)
+
+    def failed(self, line: TurnLine, error: LogError) -> None:
+        """A turn failed: its lane is let go."""
+        if isinstance(error, FencedError):
+            line.outcome = "fenced"
+        elif isinstance(error, CommitUnknownError):
+            line.outcome = "unknown"
+        line.cause = type(error).__name__
+        line.tell(_log, self._metrics)
 
     def single(self) -> None:
         """A turn of one record, because turns with it have failed."""
@@ -147,10 +147,9 @@ class Report:
         for cause in causes:
             self._metrics.rejected_events.at(cause).inc()
 
-    def committed(self, partition: int, items: Sequence[Item], decided: Decided, times: TurnTimes) -> None:
+    def committed(self, line: TurnLine, decided: Decided) -> None:
         """A turn was committed: everything about it is counted, and told in one line."""
         metrics, now = self._metrics, self._wall()
-        self.transaction("committed")
         self.rejected(decided.causes)
         for tally in decided.tallies:
             metrics.decisions.at(*tally).inc()
@@ -159,26 +158,39 @@ class Report:
         for recorded in decided.recorded:
             metrics.provision_records.at(*recorded).inc()
         metrics.duplicates.inc(decided.duplicates)
-        metrics.turn_requests.observe(len(items))
-        metrics.turn_seconds.at("freshness").observe(times.deciding - times.marked)
-        metrics.turn_seconds.at("decide").observe(times.sending - times.deciding)
-        metrics.turn_seconds.at("commit").observe(times.committed - times.sending)
-        self._tell(partition, items, decided, times)
+        line.outcome = "committed"
+        line.allowed = sum(tally.effect == "allow" for tally in decided.tallies)
+        line.denied = len(decided.tallies) - line.allowed
+        line.duplicates = decided.duplicates
+        line.rejected = len(decided.causes)
+        line.records = len(decided.recorded)
+        line.tell(_log, metrics)
 
-    def _tell(self, partition: int, items: Sequence[Item], decided: Decided, times: TurnTimes) -> None:
-        _log.info(
-            "turn",
-            outcome="committed",
-            partition=partition,
-            requests=len(items),
-            first_offset=items[0].offset if items else None,
-            last_offset=items[-1].offset if items else None,
-            allowed=sum(tally.effect == "allow" for tally in decided.tallies),
-            denied=sum(tally.effect == "deny" for tally in decided.tallies),
-            duplicates=decided.duplicates,
-            rejected=len(decided.causes),
-            recorded=len(decided.recorded),
-            freshness_ms=round((times.deciding - times.marked) * 1000, 1),
-            decide_ms=round((times.sending - times.deciding) * 1000, 1),
-            commit_ms=round((times.committed - times.sending) * 1000, 1),
-        )
+    def stopping(self) -> None:
+        """The gate takes no more work."""
+        self._health.unmet("gate", "stopping", "the gate is stopping")
+
+
+class RouterReport:
+    """The router's lanes: their readiness is not the gate's (deciding goes on without them), their logs tell all."""
+
+    def assigned(self) -> None:
+        """Nothing to tell."""
+
+    def phase(self, partition: int, state: str) -> None:
+        """Nothing to tell: each lane logs it."""
+
+    def taken(self, seconds: float) -> None:
+        """Nothing to tell."""
+
+    def stopped(self, partition: int, why: str) -> None:
+        """Told by the lanes' own log line."""
+
+    def lost(self, partition: int, cause: str) -> None:
+        """Nothing to tell."""
+
+    def log_reachable(self, why: str | None) -> None:
+        """Told by the deciding lanes, which read the same log."""
+
+    def halted(self, why: str) -> None:
+        """Told by the deciding lanes, which are halted with it."""
