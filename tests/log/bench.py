@@ -111,6 +111,10 @@ class Bench:
         self._started.append(reader)
         return reader
 
+    def stop_later(self, part: PartitionReader | TransactionalWriter | Writer) -> None:
+        """Has it stopped at the test's end."""
+        self._started.append(part)
+
     async def close(self) -> None:
         for part in reversed(self._started):
             await part.stop()
