@@ -44,6 +44,8 @@ class Event(NamedTuple):
 
     attributes: Mapping[str, str]
     data: bytes
+    whole: bytes | None = None
+    """In structured mode, the message that held both."""
 
     @property
     def type(self) -> str:
@@ -79,7 +81,7 @@ def require(event: Event, types: frozenset[str]) -> str:
     """The event's type, if it is one of `types` and its envelope is whole.
 
     Raises UnreadableMessageError (`wrong_type`, `unsupported_version`), or InvalidMessageError for a CloudEvent of
-    the right type that lacks a required attribute.
+    the right type that lacks a required attribute, or in which a field stands twice.
     """
     attributes = event.attributes
     if attributes.get("specversion", SPECVERSION) != SPECVERSION:
@@ -93,6 +95,8 @@ def require(event: Event, types: frozenset[str]) -> str:
     for name in _REQUIRED:
         if not attributes.get(name):
             raise InvalidMessageError("missing_field", f"ce_{name}")
+    if event.whole is not None:
+        refuse_duplicates(None, event.whole)
     return found
 
 
@@ -153,10 +157,9 @@ def _structured(content_type: str, value: bytes) -> Event:
     if content_type.partition(";")[0].strip().lower() != STRUCTURED:
         raise UnreadableMessageError("unreadable", NOT_JSON_DATA)
     content = read_object(value)
-    refuse_duplicates(None, value)
     attributes = {name: each for name, each in content.items() if isinstance(each, str) and name != "data"}
     _require_json(attributes.get("datacontenttype", JSON))
-    return Event(attributes, _data(content))
+    return Event(attributes, _data(content), value)
 
 
 def _data(content: dict[str, Any]) -> bytes:

@@ -58,11 +58,11 @@ def _instant(value: str) -> datetime:
         raise PydanticCustomError("missing_time_zone", "no time zone")
     try:
         instant = datetime.fromisoformat(value)
-        if not _FIRST_YEAR < instant.year < _LAST_YEAR:
-            raise PydanticCustomError("out_of_range", "year out of range")
-        return instant.astimezone(UTC)
     except ValueError as error:  # a 13th month, a 61st second
         raise PydanticCustomError("not_a_time", "no such time") from error
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise PydanticCustomError("out_of_range", "year out of range")
+    return instant.astimezone(UTC)
 
 
 def _day(value: str) -> date:
@@ -76,7 +76,7 @@ def _day(value: str) -> date:
 
 def _near_day(value: str) -> date:
     day = _day(value)
-    if not _FIRST_YEAR < day.year < _LAST_YEAR:
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
         raise PydanticCustomError("out_of_range", "year out of range")
     return day
 

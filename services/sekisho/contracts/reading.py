@@ -96,9 +96,16 @@ def _once(model: type[BaseModel] | None, pairs: list[tuple[str, Any]]) -> dict[s
         return found
     names = [name for name, _ in pairs]
     twice = next(name for name in names if names.count(name) > 1)
-    known = paths(model) if model is not None else ()
-    field = _nearest(twice, known, leaf=True) or "data"
-    raise InvalidMessageError("duplicate_field", field)
+    raise InvalidMessageError("duplicate_field", _field_among(names, twice, model))
+
+
+def _field_among(names: Sequence[str], name: str, model: type[BaseModel] | None) -> str:
+    """The known path of a field by the fields that stand beside it; `data` where none is known by that name."""
+    known = frozenset(paths(model)) if model is not None else frozenset()
+    prefixes = [path.removesuffix(name) for path in known if f".{path}".endswith(f".{name}")]
+    if not prefixes:
+        return "data"
+    return max(sorted(prefixes), key=lambda prefix: sum(prefix + each in known for each in names)) + name
 
 
 def _fields(message: BaseModel) -> int:
@@ -167,11 +174,13 @@ def _shown(steps: Sequence[int | str]) -> str:
 
 
 def _nearest_field(inside: str, name: str, known: Sequence[str]) -> str:
-    """The known path that a misspelt name most likely means: a sibling, else one elsewhere, else any sibling."""
+    """The known path that a misspelt name most likely means: a close sibling, one misplaced, a likely one, any sibling."""
     prefix = f"{inside}." if inside else ""
     siblings = [path for path in known if path.startswith(prefix) and "." not in path[len(prefix) :]]
     return (
-        _nearest(name, siblings, leaf=True, cutoff=0.6)
+        _nearest(name, siblings, leaf=True, cutoff=0.85)
+        or _nearest(name, known, leaf=True, cutoff=1.0)
+        or _nearest(name, siblings, leaf=True, cutoff=0.6)
         or _nearest(name, known, leaf=True, cutoff=0.75)
         or _nearest(name, siblings, leaf=True)
         or inside
