@@ -58,7 +58,7 @@ lint-compose: setup
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 bench: setup ## how long one decision takes
-	$(BIN)/python -m tests.bench
+	PYTHONPATH=tests $(BIN)/python -m bench
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix $(CODE)

@@ -6,8 +6,8 @@ import statistics
 import sys
 import timeit
 
+from bench.decision import commons
 from sekisho.rulebook import load, sample_path
-from tests.bench.decision import commons
 
 ROUNDS, CALLS, AIM = 25, 2_000, 20.0
 
