@@ -261,7 +261,7 @@ async def _started(service: mode.Service) -> bool:
     try:
         await service.start()
     except Exception as error:  # noqa: BLE001  told once, in the log; the exit code tells the supervisor
-        _log.error("gate_not_started", error=str(error), cause=type(error).__name__)
+        _log.error("gate_not_started", error=error)
         return False
     return True
 

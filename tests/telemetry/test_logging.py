@@ -214,6 +214,30 @@ def test_an_error_as_a_value_is_told_likewise(lines: Lines) -> None:
     assert (line["cause"], line["other"]) == ("ValueError: (text withheld)", "TimeoutError: no answer")
 
 
+@pytest.mark.parametrize("key", ["error", "exception", "exc", "failure"])
+def test_an_errors_repr_is_no_way_around(setup: Setup, key: str) -> None:
+    """A text under such a key is withheld, with a pseudonym's key as well; the error itself is told safely."""
+    lines = setup(KEY)
+    logger().error("request_defect", **{key: repr(KeyError(PERSON))})
+    logger().error("request_defect", **{key: KeyError(PERSON)})
+    withheld, told = lines()
+    assert PERSON not in json.dumps(lines())
+    assert (withheld["withheld"], f"{key}_hmac" in withheld) == ([key], False)
+    assert told[key] == "KeyError: (text withheld)"
+
+
+def test_an_error_handed_over_is_told_with_its_place(lines: Lines) -> None:
+    """exc_info=error tells where it was raised, wherever the line is written."""
+    try:
+        raise OSError("no route")
+    except OSError as error:
+        caught = error
+    logger().error("turn_failed", exc_info=caught)
+    (line,) = lines()
+    assert line["error"] == "OSError: no route"
+    assert "test_an_error_handed_over" in line["error_at"][-1]
+
+
 def test_library_lines_go_the_same_way(lines: Lines) -> None:
     """aiokafka's lines are JSON too, with their logger, and arguments of unknown types told by type."""
     logging.getLogger("aiokafka.consumer").warning(
@@ -297,10 +321,10 @@ def test_the_console_form_is_guarded_as_well(setup: Setup) -> None:
 
 def test_keys_are_judged_by_their_words() -> None:
     """A word inside of another word is not that word."""
-    assert is_personal("subject.id")
-    assert not is_personal("hostname")
-    assert not is_personal("monkey")
-    assert not is_personal("database")
+    assert is_personal("subject.id", "x")
+    assert not is_personal("hostname", "x")
+    assert not is_personal("monkey", "x")
+    assert not is_personal("database", "x")
 
 
 def test_paths_and_times_are_plain(lines: Lines) -> None:

@@ -49,7 +49,7 @@ def consent_reading(partition: int, route: Route, rejecter: Rejecter, largest: i
         except RejectedMessageError as error:
             return Bad(packed(rejecter.refuse(record, error)))
         except Exception as error:  # noqa: BLE001  one record must not hold the partition; it is told in writing
-            _log.error("consent_defect", partition=partition, offset=record.offset, error=repr(error))
+            _log.error("consent_defect", partition=partition, offset=record.offset, exc_info=error)
             return Bad(packed(rejecter.reject(record.offset, "unreadable", DEFECT, record=record)))
 
     def reused(record: Record) -> Bad:

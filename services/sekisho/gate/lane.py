@@ -190,7 +190,7 @@ class Lane(ABC):
                 await work
         except (TimeoutError, LogError, RuntimeError) as error:
             _log.warning(
-                "lane_closing_incomplete", partition=self.seat.at.partition, step=what, error=repr(error)
+                "lane_closing_incomplete", partition=self.seat.at.partition, step=what, error=error
             )
 
     async def call(self, work: Awaitable[T]) -> T:

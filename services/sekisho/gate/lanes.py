@@ -168,7 +168,7 @@ class Lanes:
         at = lane.seat.at
         lane.ended_by = "fenced" if isinstance(error, FencedError) else "failed"
         _log.warning(
-            "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, error=repr(error)
+            "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, error=error
         )
         self._failed.set()
 
@@ -203,7 +203,7 @@ class Lanes:
         except PartitionsChangedError as error:
             self.halt(f"{error}; keys route elsewhere now: make the topics anew with their first count")
         except LogError as error:
-            _log.warning("poll_failed", group=self._group, error=repr(error))
+            _log.warning("poll_failed", group=self._group, error=error)
             self._events.log_reachable(str(error))
             await self._sleep(self._limits.backoff_seconds)
         else:

@@ -137,7 +137,7 @@ class GateService(mode.Service):
         if not task.cancelled() and task.exception() is not None and not self.should_stop:
             failure = task.exception()
             assert failure is not None
-            _log.error("gate_failed", error=repr(failure))
+            _log.error("gate_failed", exc_info=failure)
             asyncio.get_running_loop().create_task(self.crash(failure))
 
     def _lanes(
@@ -168,7 +168,7 @@ class GateService(mode.Service):
                 if self.should_stop or self._setup.clocks.steady() > deadline:
                     raise
                 cause = "missing" if isinstance(error, MissingTopicError) else "unavailable"
-                _log.warning("topics_awaited", cause=cause, error=str(error))
+                _log.warning("topics_awaited", cause=cause, error=error)
             await asyncio.sleep(_RETRY_SECONDS)
         if topics.partitions != self._setup.partitions:
             raise TopicsChangedError(
@@ -196,7 +196,7 @@ class GateService(mode.Service):
                         lanes.halt(str(error))
                 return
             except LogError as error:
-                _log.warning("topics_not_checked", error=str(error))
+                _log.warning("topics_not_checked", error=error)
 
 
 class Wiring:

@@ -155,7 +155,7 @@ class Turn:
         except RejectedMessageError as error:
             return Asked(record, None, "", None, error=error)
         except Exception as error:  # noqa: BLE001  whatever one record does to its reader is that record's
-            _log.error("request_defect", partition=record.partition, offset=record.offset, error=repr(error))
+            _log.error("request_defect", partition=record.partition, offset=record.offset, exc_info=error)
             return Asked(record, None, "", None, error=RejectedMessageError("unreadable", DEFECT))
 
     def lookups(self, asked: Sequence[Asked | Undecodable]) -> set[int]:
@@ -206,7 +206,7 @@ class Turn:
         try:
             self._answer(asked, known, firsts, out)
         except Exception as error:  # noqa: BLE001  any other exception of one record rejects that record
-            _log.error("request_defect", partition=record.partition, offset=record.offset, error=repr(error))
+            _log.error("request_defect", partition=record.partition, offset=record.offset, exc_info=error)
             request_id = None if asked.key is None else asked.key.request_id
             rejected = self._rejecter.reject(
                 record.offset, "unreadable", DEFECT, record=record, request_id=request_id

@@ -238,7 +238,7 @@ class KafkaGroupReader(KafkaPartitionReader):
         except TimeoutError:
             _log.error("revocation_overdue", group=self._group, seconds=self._config.revoke_timeout_s)
         except Exception as error:  # noqa: BLE001  the group must go on; the owner's id fences what it left open
-            _log.error("revocation_failed", group=self._group, error=repr(error))
+            _log.error("revocation_failed", group=self._group, exc_info=error)
 
     def receive(self, partitions: frozenset[Partition]) -> None:
         """Takes an assignment: paused, without positions. A failure here is raised by the next `fetch`."""

@@ -153,7 +153,7 @@ class MemoryGroupReader(MemoryPartitionReader):
         try:
             await self._listener.revoked(held)
         except Exception as error:  # noqa: BLE001  the group goes on, as aiokafka's does; the failure is logged
-            _log.error("revocation_failed", group=self._group.name, error=repr(error))
+            _log.error("revocation_failed", group=self._group.name, exc_info=error)
 
     def receive(self, partitions: frozenset[Partition]) -> None:
         """Takes an assignment: paused, without positions."""

@@ -35,9 +35,9 @@ def configure(options: LogOptions, service: str, instance: str, stream: TextIO |
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         _library_line,
-        _error,
         _Origin(service, instance),
         PersonalDataGuard(options.pseudonym_key),
+        _error,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
     structlog.configure(
@@ -126,7 +126,7 @@ def _safe(argument: object) -> object:
 
 
 def _error(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    """`exc_info` as keys that quote no data."""
+    """`exc_info` as keys that quote no data; after the guard, which lets nobody else write a text under `error`."""
     given: ExcInfo | BaseException | bool | None = event.pop("exc_info", None)
     if isinstance(given, BaseException):
         error: BaseException | None = given

@@ -6,7 +6,8 @@ Three guards, each refusing what it does not know:
   Where an operator needs to find lines about one person together, a keyed hash stands in their place (`subject_id_hmac`).
 * Values that are not plain (numbers, short texts, times, paths, lists of such) are told by their type alone.
 * Errors are told by type and place; by text only where the text is ours or the operating system's: pydantic's, KeyError's
-  and most others quote the data that they failed on.
+  and most others quote the data that they failed on. A text under `error` is withheld: hand over the error itself
+  (`error=error`, or `exc_info=error` for its places too), never its repr.
 
 Messages are named by position (topic, partition, offset) and by our own derived ids instead.
 """
@@ -39,6 +40,9 @@ WITHHELD_WORDS: Final = frozenset({
 WITHHELD_KEYS: Final = frozenset({"request_id", "event_id", "consent_id", "list_id", "suspension_id"})
 """Ids that upstream systems choose: nothing keeps them from writing a customer number into one."""
 
+ERROR_KEYS: Final = frozenset({"error", "exception", "exc", "failure"})
+"""Under these only an error itself is shown: whether its text may be, can no longer be told of a text."""
+
 MEASURES: Final = frozenset({"count", "total", "bytes", "seconds"})
 """A number under a key that ends so (`payload_bytes`) is a measure and shown."""
 
@@ -51,11 +55,13 @@ PSEUDONYM_DIGITS: Final = 12
 _SAFE_PACKAGES: Final = ("sekisho", "aiokafka", "kafka")
 
 
-def is_personal(key: str, value: object = "") -> bool:
+def is_personal(key: str, value: object) -> bool:
     """Whether the value of this key must not be shown in clear."""
     words = re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
     if words[-1] in MEASURES and isinstance(value, int | float):
         return False
+    if key.lower() in ERROR_KEYS and not isinstance(value, BaseException | None):
+        return True
     return key.lower() in WITHHELD_KEYS or not WITHHELD_WORDS.isdisjoint(words)
 
 
@@ -76,7 +82,7 @@ class PersonalDataGuard:
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         """The line as it may be written."""
         withheld: list[str] = []
-        passed = {key: event.pop(key) for key in ("_record", "_from_structlog") if key in event}
+        passed = {key: event.pop(key) for key in ("_record", "_from_structlog", "exc_info") if key in event}
         name = event.pop("event", "")
         if not (isinstance(name, str) and EVENT.fullmatch(name)):
             name = "unnamed_event"
@@ -93,7 +99,7 @@ class PersonalDataGuard:
                 shown[str(key)] = self._value(value, withheld, depth)
                 continue
             withheld.append(str(key))
-            if self._key is not None and isinstance(value, str | int):
+            if self._key is not None and key not in ERROR_KEYS and isinstance(value, str | int):
                 shown[f"{key}_hmac"] = pseudonym(self._key, value)
         return shown
 
