@@ -47,6 +47,8 @@ def _settings_lines() -> Iterator[str]:
     yield "`SEKISHO_TEST_*`, the test suite's own, are passed over.\n"
     yield "Not settings: the names of groups and transactional ids. They are the topic prefix and a fixed ending (`gate`, `gate-3`,"
     yield "`router`), because the transactional id is what fences a lane: two groups that shared it would fence each other for ever."
+    yield "\nNor are the contract's own limits (500 items of a request, 20 near misses told): they stand in the schemas, for all gates and"
+    yield "for ever, since a replay must give the same decision."
     grouped: dict[str | None, list[Variable]] = {}
     for one in variables(Settings):
         grouped.setdefault(one.group, []).append(one)

@@ -1,6 +1,6 @@
 """Every setting of Sekisho: one variable `SEKISHO_*` each, with its meaning, unit, default and the reason for it.
 
-This package alone reads the environment, and only in `Settings.from_environment`; importing it reads nothing. It is also
+This package alone reads the environment, and only in `Settings.from_environment` and `child_environment`; importing it reads nothing. It is also
 the one place of all limits and time-outs (runtime.md, Time and identity): the rooms get small dataclasses without defaults,
 filled from here by bootstrap. `docs/settings.md` is generated from here (`python -m sekisho.reference docs`).
 """
@@ -38,7 +38,12 @@ from sekisho.settings.source import (
     refuse_unknown,
 )
 
-__all__ = ["PREFIX", "GateRequirements", "Settings", "SettingsError"]
+__all__ = ["PREFIX", "GateRequirements", "Settings", "SettingsError", "child_environment"]
+
+
+def child_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """This process's whole environment for a child of it, with these variables set: its settings and what differs."""
+    return {**os.environ, **variables}
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,6 @@ class Settings(BaseSettings):
             raise ValueError("SEKISHO_GATE_TURN_SECONDS must be below SEKISHO_KAFKA_TRANSACTION_SECONDS")
         if self.gate.lane_loss_seconds >= self.kafka.rebalance_seconds:
             raise ValueError("SEKISHO_GATE_LANE_LOSS_SECONDS must be below SEKISHO_KAFKA_REBALANCE_SECONDS")
-        if self.kafka.stop_seconds > self.gate.lane_loss_seconds:
-            raise ValueError("SEKISHO_KAFKA_STOP_SECONDS must not be above SEKISHO_GATE_LANE_LOSS_SECONDS")
         if self.log.pseudonyms and self.payload_hmac_key is None:
             raise ValueError("SEKISHO_LOG_PSEUDONYMS needs SEKISHO_PAYLOAD_HMAC_KEY")
         return self

@@ -102,11 +102,6 @@ class KafkaSettings(Group):
         description="How long a commit may take; after it, what became of it is unknown and the lane is let go. As long as a "
         "transaction may live: by then the broker has decided.",
     )
-    stop_seconds: Seconds = Field(
-        2,
-        description="How long closing a client may take before it is cut off. Closing a producer never ends by itself when no "
-        "coordinator answers; no longer than a lane has to close.",
-    )
     session_seconds: float = Field(
         10,
         ge=6,
@@ -143,10 +138,6 @@ class KafkaSettings(Group):
     fetch_bytes: Bytes = Field(
         1_048_576,
         description="The most that one fetch takes from a partition: a large batch of requests, and the largest message several times.",
-    )
-    fetch_total_bytes: Bytes = Field(
-        8_388_608,
-        description="The most that one fetch takes from all partitions of a broker; bounds the memory of a gate with many lanes.",
     )
     max_batch_bytes: Bytes = Field(
         1_000_000,
@@ -207,8 +198,6 @@ class KafkaSettings(Group):
             raise ValueError(
                 "SEKISHO_KAFKA_CALL_SECONDS and SEKISHO_KAFKA_COMMIT_SECONDS must not be below SEKISHO_KAFKA_REQUEST_SECONDS"
             )
-        if self.fetch_bytes > self.fetch_total_bytes:
-            raise ValueError("SEKISHO_KAFKA_FETCH_BYTES must not be above SEKISHO_KAFKA_FETCH_TOTAL_BYTES")
         return self
 
 
@@ -256,10 +245,6 @@ class GateSettings(Group):
     max_value_bytes: Bytes = Field(
         262_144,
         description="The largest message read; above it a message is rejected before anything else. 500 items need some 30 KB.",
-    )
-    max_items: PositiveInt = Field(500, description="Items of one request; more than any catalogue has.")
-    max_near_misses: PositiveInt = Field(
-        20, description="Near misses told in a decision; the rest is counted. A person reads a few."
     )
     max_output_bytes: Bytes = Field(
         524_288,
