@@ -52,7 +52,7 @@ EVENT: Final = re.compile(r"[a-z][a-z_. -]{0,79}")
 TEXT_LIMIT: Final = 500
 DEPTH_LIMIT: Final = 4
 PSEUDONYM_DIGITS: Final = 12
-_SAFE_PACKAGES: Final = ("sekisho", "aiokafka", "kafka")
+_SAFE_PACKAGES: Final = ("sekisho", "aiokafka", "kafka", "cimpl", "confluent_kafka")
 
 
 def is_personal(key: str, value: object) -> bool:
