@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, Final
@@ -65,6 +66,17 @@ def content(request: domain.AccessRequest) -> dict[str, Any]:
 
 _ACTIVITY: Final = ("kind", "list_name", "mode", "selected_by")
 _REQUESTER: Final = ("authenticated_operator", "branch", "business", "operator", "organization", "system")
+_NAMES: Final[Mapping[type, tuple[str, ...]]] = {
+    part: tuple(sorted(part.__annotations__))
+    for part in (
+        domain.Recipient,
+        domain.ReferableConsent,
+        domain.LegalBasis,
+        domain.Receipt,
+        domain.Provider,
+        domain.RecordRequest,
+    )
+}
 _values_of_activity = attrgetter(*_ACTIVITY)
 _values_of_requester = attrgetter(*_REQUESTER)
 
@@ -76,9 +88,9 @@ def _part(part: object, names: tuple[str, ...], values_of: attrgetter[Any]) -> d
 def _nested(part: object) -> dict[str, Any] | None:
     """Any part, sorted; None where nothing is stated in it."""
     found: dict[str, Any] = {}
-    for name in sorted(part.__slots__):  # type: ignore[attr-defined]  # a slotted dataclass of the domain
+    for name in _NAMES[type(part)]:
         value = getattr(part, name)
-        if hasattr(value, "__slots__"):
+        if type(value) in _NAMES:
             value = _nested(value)
         if value is not None:
             found[name] = _plain(value)
@@ -94,7 +106,7 @@ def _plain(value: object) -> object:
 def _record(record: domain.RecordRequest) -> dict[str, Any] | None:
     found = _nested(record) or {}
     if record.method == "individual":
-        del found["method"]
+        found.pop("method", None)
     return found or None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from sekisho.domain.book import Text
 
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
-_BRACKETED: Final = re.compile(r"\s?\([^()]*\)|（[^（）]*）|「[^「」]*」")
+_BRACKETED: Final = re.compile(r"\s?\([^()]*\)|（[^（）]*）")
 _LEFT_OUT: Final = "…"
 
 
