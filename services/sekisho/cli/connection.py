@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sekisho.cli.guard import InputError
 from sekisho.log.port import Log
+from sekisho.log.topics import TopicPlan
 from sekisho.settings import Settings
 
 
@@ -36,6 +38,7 @@ def bootstrap_servers(settings: Settings) -> str:
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Log]:
     """The log, closed at the end."""
+    quiet(settings)
     log = open_log(settings, bootstrap_servers(settings))
     try:
         yield log
@@ -48,3 +51,23 @@ def open_log(settings: Settings, bootstrap: str) -> Log:
     from sekisho.bootstrap import kafka_log
 
     return kafka_log(settings, bootstrap)
+
+
+def topic_plan(settings: Settings) -> TopicPlan:
+    """How the settings want the topics."""
+    wanted = settings.topic
+    return TopicPlan(
+        prefix=wanted.prefix,
+        partitions=wanted.partitions,
+        replication=wanted.replication,
+        min_insync_replicas=wanted.min_insync_replicas,
+        max_message_bytes=wanted.max_message_bytes,
+        audit_years=settings.audit.retention_years,
+    )
+
+
+def quiet(settings: Settings, stream: TextIO | None = None) -> None:
+    """Only what is wrong is logged, on stderr or to `stream`: a command's own output is what it prints."""
+    from sekisho.telemetry.logging import LogOptions, configure
+
+    configure(LogOptions("ERROR", "ERROR", settings.log.format, None), "cli", settings.instance, stream)

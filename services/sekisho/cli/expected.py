@@ -11,6 +11,8 @@ def as_command_error(error: BaseException) -> CommandError | None:
     Each room's error text already says what is wrong and what to do about it (style.md, rule 4): this only adds the
     exit code, and what the command line alone knows.
     """
+    from sekisho.gate.remedies import NotSkippableError
+    from sekisho.gate.topics import TopicsChangedError
     from sekisho.local.jars import KafkaUnavailableError
     from sekisho.local.lock import KafkaLockError
     from sekisho.local.ports import NoFreePortError
@@ -30,6 +32,7 @@ def as_command_error(error: BaseException) -> CommandError | None:
             str(error), "Is Kafka there? `sekisho up` starts one; SEKISHO_KAFKA_BOOTSTRAP says where one is."
         )
     told = (
+        NotSkippableError, TopicsChangedError,
         KafkaLockError,
         KafkaUnavailableError, LogError, NoFreePortError, ProcessError, RulebookError, StackBusyError, StackRunningError,
         StateFileError,

@@ -83,7 +83,10 @@ def _expected(found: Mapping[str, Any]) -> Expected:
     unknown = set(found) - _EXPECTED
     if unknown:
         raise ValueError(f"{_DAY}: unknown expectation {sorted(unknown)}")
-    return Expected(**{name: tuple(each) if isinstance(each, list) else each for name, each in found.items()})
+    values: dict[str, Any] = {}
+    for name, each in found.items():
+        values[name] = tuple(each) if isinstance(each, list) else each
+    return Expected(**values)
 
 
 def encoded(data: Mapping[str, Any]) -> bytes:

@@ -1,0 +1,79 @@
+"""One performance, whatever the log: the scenes, the rush, the check; and what it says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sekisho.bootstrap import topic_names
+from sekisho.cli.demo.checking import checked
+from sekisho.cli.demo.load import Gates, Rush
+from sekisho.cli.demo.play import Player
+from sekisho.cli.demo.sending import Sender
+from sekisho.cli.demo.story import the_day
+from sekisho.cli.demo.watching import Watch
+from sekisho.cli.guard import DONE, FOUND
+from sekisho.cli.here import World
+from sekisho.cli.screen import Screen
+from sekisho.log.port import Log
+from sekisho.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What is played, where it is shown, how fast."""
+
+    screen: Screen
+    settings: Settings
+    world: World
+    pause: float
+    requests: int
+
+
+async def perform_on(performance: Performance, log: Log, gates: Gates) -> int:
+    """Plays the day and the rush on a log with running gates, then judges; the exit code."""
+    screen, settings = performance.screen, performance.settings
+    names, partitions = topic_names(settings), settings.topic.partitions
+    scenes = the_day(performance.world.days)
+    book = performance.world.rulebook.book
+    screen.text(f"Rulebook {book.version}, {book.digest[:23]}…; {partitions} partitions, two gates.")
+    watch = Watch(log, names, partitions)
+    writer = log.writer()
+    await writer.start()
+    await watch.start()
+    try:
+        sender = Sender(writer, names, partitions)
+        player = Player(screen, sender, watch, performance.pause)
+        await player.play(scenes)
+        screen.rule("午後：窓口が混み、ゲートの一つが倒れる")
+        screen.text("The rush: thousands of requests, and a gate is killed among them", indent=3)
+        rush = Rush(screen, sender, watch, gates, performance.requests)
+        await rush.run(scenes)
+    finally:
+        await watch.stop()
+        await writer.stop()
+    surprises = player.surprises
+    right = await checked(screen, settings, log, len(player.sent) + len(rush.sent))
+    return _verdict(screen, surprises, right=right)
+
+
+def _verdict(screen: Screen, surprises: Sequence[str], *, right: bool) -> int:
+    for each in surprises:
+        screen.text(f"not as the story expects: {each}", first="✗ ", style="bold red")
+    if right and not surprises:
+        screen.text(
+            "すべての申請に、確定した決定がちょうど一つ。 Every request has exactly one committed decision.",
+            first="✓ ", style="bold green", lead="bold green",
+        )  # fmt: skip
+        return DONE
+    return FOUND
+
+
+def epilogue(screen: Screen) -> None:
+    """What to try next."""
+    screen.line()
+    screen.line("Everything that was started is being stopped. Next:", "bold")
+    screen.line("  sekisho up                                          Kafka and two gates that stay")
+    screen.line("  sekisho send deploy/examples/insurance-list.yaml    ask them something")
+    screen.line("  sekisho tail decisions                              watch the answers")
+    screen.line("  sekisho decide deploy/examples/expired-consent.yaml --readable")
