@@ -1,0 +1,199 @@
+"""One partition's requests walked through in order, each compared with what was answered to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic_core import from_json
+
+from sekisho.audit.comparing import Answered, Comparison
+from sekisho.audit.config import CheckConfig
+from sekisho.audit.core import FORMAT, Core, Told
+from sekisho.audit.findings import Findings
+from sekisho.audit.outputs import DECISION, RECORD
+from sekisho.audit.questions import Question, read_question
+from sekisho.audit.refusals import KIND, Refusal, Refusals, about
+from sekisho.audit.report import Counts
+from sekisho.audit.rulebooks import Rulebooks
+from sekisho.audit.scanning import Scanned, Undecodable
+from sekisho.audit.timing import Timing
+from sekisho.audit.workspace import FirstUse, Output, Workspace
+from sekisho.contracts import access_decisions, rejected_events
+from sekisho.contracts.decision_models import Decision
+from sekisho.contracts.errors import RejectedMessageError
+from sekisho.domain.rules import req
+from sekisho.log.port import Partition
+
+
+class Room(NamedTuple):
+    """What the walk over one partition shares with the rest of the check."""
+
+    at: Partition
+    config: CheckConfig
+    workspace: Workspace
+    findings: Findings
+    counts: Counts
+    rulebooks: Rulebooks
+    answered_from: int
+    """The first request that is still kept, and its decision too (offset)."""
+    records_from: int
+    """The first request whose record is still kept (offset)."""
+
+
+class Walk:
+    """Takes the requests of one partition in order. Beyond `horizon` (offsets) answers may still be under way."""
+
+    def __init__(
+        self, room: Room, core: Core, timing: Timing, refusals: Refusals, horizon: int | None
+    ) -> None:
+        self._room = room
+        self._core = core
+        self._timing = timing
+        self._refusals = refusals
+        self._horizon = horizon
+        self._compare = Comparison(
+            room.findings, room.workspace, Partition(room.config.topics.decisions, room.at.partition),
+            Partition(room.config.topics.records, room.at.partition),
+        )  # fmt: skip
+
+    def take(self, item: Scanned) -> None:
+        """Looks at one request and at everything that was answered to it."""
+        self._room.counts.requests += 1
+        outputs = self._room.workspace.take_outputs(DECISION, str(item.offset))
+        if item.offset < self._room.answered_from:
+            self._refusals.among(item.offset)
+            self._room.counts.unverifiable += 1
+            return
+        if isinstance(item, Undecodable):
+            self._take_unanswerable(item, None, Refusal("undecodable"), outputs)
+            return
+        question = read_question(item, self._room.config.value_bytes)
+        if not question.is_answerable:
+            self._take_unanswerable(item, question, question.owed, outputs)
+        elif not outputs:
+            self._take_unanswered(question)
+        else:
+            self._take_answered(question, outputs)
+
+    def _may_lack(self, offset: int) -> bool:
+        return self._horizon is not None and offset > self._horizon
+
+    def _take_unanswerable(
+        self, item: Scanned, question: Question | None, owed: Refusal | None, outputs: list[Output]
+    ) -> None:
+        self._room.counts.unreadable += 1
+        self._all_unasked(outputs, f"request {item.offset} cannot be answered")
+        may_lack = self._may_lack(item.offset)
+        record = None if question is None else question.record
+        if not self._refusals.compare(item.offset, record, owed, may_lack=may_lack) and may_lack:
+            self._room.counts.pending += 1
+
+    def _all_unasked(self, outputs: list[Output], detail: str) -> None:
+        decisions = (self._room.config.topics.decisions, self._room.at.partition)
+        for each in outputs:
+            self._room.findings.add("decision.unasked", *decisions, each.offset, detail)
+
+    def _take_unanswered(self, asked: Question) -> None:
+        offset = asked.record.offset
+        if self._may_lack(offset):
+            self._refusals.among(offset)
+            self._room.counts.pending += 1
+            return
+        self._room.findings.add("request.lost", *self._room.at, offset)
+        self._refusals.compare(offset, asked.record, asked.owed)
+
+    def _take_answered(self, asked: Question, outputs: list[Output]) -> None:
+        decisions = (self._room.config.topics.decisions, self._room.at.partition)
+        for each in outputs[1:]:
+            detail = f"on request {asked.record.offset}, first answered at {outputs[0].offset}"
+            self._room.findings.add("decision.doubled", *decisions, each.offset, detail)
+        try:
+            decision = access_decisions.decode(outputs[0].value)
+        except RejectedMessageError as error:
+            self._room.findings.add("decision.unreadable", *decisions, outputs[0].offset, str(error))
+            self._refusals.compare(asked.record.offset, asked.record, asked.owed)
+            return
+        self._count(asked, decision)
+        self._examine(asked, Answered(outputs[0], from_json(outputs[0].value), decision))
+
+    def _count(self, asked: Question, decision: Decision) -> None:
+        counts = self._room.counts
+        counts.allowed += decision.effect == "allow"
+        counts.denied += decision.effect == "deny"
+        counts.duplicates += decision.duplicate_of is not None
+        counts.invalid += asked.error is not None
+
+    # one answer
+
+    def _examine(self, asked: Question, answered: Answered) -> None:
+        first = self._first_use(asked)
+        refused_by_log = self._is_refused_by_log(asked, answered.decision)
+        owed = asked.owed
+        if first is not None and first.digest != asked.digest and owed is None:
+            owed = Refusal("id_reused", "request_id", asked.request_id)
+        if refused_by_log and owed is None:
+            owed = Refusal("too_large", None, asked.request_id)
+        self._refusals.compare(asked.record.offset, asked.record, owed)
+        self._compare.key(asked, answered.output)
+        if first is not None and first.digest == asked.digest:
+            self._examine_duplicate(asked, answered, first)
+        else:
+            told = Told.by(answered.decision, log_refused=refused_by_log)
+            self._examine_first(asked, answered, told, first)
+
+    def _first_use(self, asked: Question) -> FirstUse | None:
+        """The earlier request under the same id, unless it came so long before that its id is free again."""
+        first = None if asked.key is None else self._room.workspace.first_use(asked.key)
+        if first is None or asked.record.timestamp - first.appended_ms > self._room.config.window_ms:
+            return None
+        return first
+
+    def _is_refused_by_log(self, asked: Question, decision: Decision) -> bool:
+        """Whether the decision stands for one that the log itself did not take: that is told in writing."""
+        if (decision.circumstances or {}).get("code") != req.TOO_LARGE.code:
+            return False
+        rejected = self._room.workspace.first_output(KIND, about(self._room.at.topic, asked.record.offset))
+        return rejected is not None and rejected_events.decode(rejected.value).cause == "too_large"
+
+    def _examine_duplicate(self, asked: Question, answered: Answered, first: FirstUse) -> None:
+        if answered.decision.duplicate_of is None:
+            self._compare.add("duplicate.missed", answered, f"of request {first.offset}")
+            return
+        original = self._room.workspace.first_output(DECISION, str(first.offset))
+        if original is not None:
+            expected = self._core.repeated(asked, first, from_json(original.value))
+            self._compare.duplicate(answered, expected)
+
+    def _names_forgotten(self, decision: Decision) -> bool:
+        """Whether a decision rests on an earlier request that is kept no longer."""
+        circumstances = decision.circumstances or {}
+        if circumstances.get("code") == req.ID_REUSED.code:
+            named = circumstances.get("first")
+        else:
+            named = decision.duplicate_of
+        return isinstance(named, int) and named < self._room.answered_from
+
+    def _examine_first(self, asked: Question, answered: Answered, told: Told, first: FirstUse | None) -> None:
+        decision = answered.decision
+        if self._names_forgotten(decision):
+            self._room.counts.unverifiable += 1
+            return
+        if decision.duplicate_of is not None:
+            self._compare.add("duplicate.false", answered, f"it names request {decision.duplicate_of}")
+            return
+        self._timing.take(asked, answered, told)
+        if asked.key is not None and first is None:
+            use = FirstUse(asked.record.offset, asked.record.timestamp, asked.digest)
+            self._room.workspace.use(asked.key, use)
+        book = self._room.rulebooks.get(decision.rulebook.digest)
+        if book is None:
+            self._compare.add("rulebook.unknown", answered, decision.rulebook.digest)
+            self._room.workspace.take_outputs(RECORD, decision.decision_id)
+        elif decision.engine.format != FORMAT:
+            self._compare.add("decision.unknown_format", answered, str(decision.engine.format))
+            self._room.workspace.take_outputs(RECORD, decision.decision_id)
+        else:
+            expected = self._core.expected(asked, first, told, book)
+            self._compare.decision(answered, expected)
+            if asked.record.offset >= self._room.records_from:
+                self._compare.records(asked, answered, expected)
