@@ -362,11 +362,28 @@ class HttpSettings(Group):
 
 
 class AuditSettings(Group):
-    """How long evidence is kept."""
+    """How long evidence is kept, and how it is checked."""
 
     retention_years: PositiveInt = Field(
         10,
         description="Years for which decisions and rejected events are kept in the log: the contract's audit period.",
+    )
+    settle_seconds: Seconds = Field(
+        15,
+        description="How long `sekisho audit check` waits for open transactions to end; one that is open still is a finding. Above "
+        "the 10 s after which a broker aborts a transaction.",
+    )
+    stall_seconds: Seconds = Field(
+        30, description="Reading that gets no further for so long ends the check: nothing is proven then."
+    )
+    tolerance_ms: int = Field(
+        100,
+        ge=0,
+        description="Append times of two partitions that are no further apart count as simultaneous (ms): brokers' clocks differ, "
+        "and a replica acknowledges later than its leader appends.",
+    )
+    findings_kept: PositiveInt = Field(
+        100, description="Findings of one kind that are told one by one; the rest is counted."
     )
 
 
