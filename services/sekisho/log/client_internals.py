@@ -10,6 +10,7 @@ from typing import Any
 
 import aiokafka.producer.sender
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.client import ConnectionGroup, CoordinationType
 
 from sekisho.log.port import Partition
 
@@ -123,6 +124,14 @@ def stuck_at(consumer: AIOKafkaConsumer, at: Partition) -> int | None:
     fetched = consumer._fetcher._records.get(at)
     records = getattr(fetched, "_partition_records", None)
     return None if records is None else int(records.next_fetch_offset)
+
+
+async def ask_coordinator(consumer: AIOKafkaConsumer, group: str, request: Any) -> Any:
+    """Sends a request to a group's coordinator, on this client's connection to it: behind a member's own, which waits
+    for the end of a rebalance, it would wait too."""
+    client = consumer._client
+    node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+    return await client.send(node, request, group=ConnectionGroup.COORDINATION)
 
 
 async def track_topic(consumer: AIOKafkaConsumer, topic: str) -> set[int]:

@@ -31,7 +31,7 @@ class KafkaLog:
     def group_reader(
         self, group: str, topics: Sequence[str], listener: AssignmentListener
     ) -> KafkaGroupReader:
-        return KafkaGroupReader(self._config, self._offsets, self._admin, group, topics, listener)
+        return KafkaGroupReader(self._config, self._offsets, group, topics, listener)
 
     def transactional_writer(
         self, transactional_id: str, sends: PendingSends | None = None

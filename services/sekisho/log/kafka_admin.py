@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -35,9 +34,6 @@ from sekisho.log.port import (
 )
 
 POLL_S = 0.05  # between two looks whether a creation or deletion has reached the brokers
-
-UNSTABLE_POLL_S = 0.005  # markers take milliseconds
-_UNSTABLE = object()
 
 _UNREACHABLE = {
     KafkaError._TRANSPORT,
@@ -89,35 +85,6 @@ class KafkaAdmin:
     async def delete_group(self, group: str) -> None:
         """Forgets a group without members, its offsets with it; one that is not there is forgotten already."""
         await self._ask(lambda client: _answers(client.delete_consumer_groups([group], **self._limits())))
-
-    async def committed(self, group: str, at: Partition) -> int | None:
-        """A group's committed offset, waiting for transactions that are not ended yet: the answer to a commit comes
-        before its markers stand, and without `require_stable` (KIP-447; aiokafka's request is too old for it) the
-        offset from before it is given [M]. Raises UnavailableError when such a transaction stays open."""
-        deadline = time.monotonic() + self._config.call_timeout_s
-        while (found := await self._ask(self._list_offset, group, at)) is _UNSTABLE:
-            if time.monotonic() > deadline:
-                text = f"group {group}: a transaction with offsets of {at.topic}-{at.partition} stays open"
-                raise UnavailableError(
-                    f"{text}; whose it was must start again with its id, or it must time out"
-                )
-            await asyncio.sleep(UNSTABLE_POLL_S)
-        return None if found is None else int(found)
-
-    def _list_offset(self, client: AdminClient, group: str, at: Partition) -> object:
-        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(*at)])
-        asked = client.list_consumer_group_offsets([wanted], require_stable=True, **self._limits())
-        try:
-            (found,) = asked[group].result().topic_partitions
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
-                raise
-            return _UNSTABLE
-        if found.error is not None and found.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
-            return _UNSTABLE
-        if found.error is not None:
-            raise KafkaException(found.error)
-        return found.offset if found.offset >= 0 else None
 
     async def _until_described(self, topic: str, *, there: bool) -> None:
         deadline = time.monotonic() + self._config.admin_timeout_s

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
+import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from sekisho.log.client_internals import close_consumer, track_topic
+from sekisho.log.client_internals import ask_coordinator, close_consumer, track_topic
 from sekisho.log.kafka_config import KafkaConfig
 from sekisho.log.kafka_errors import bounded, connecting
 from sekisho.log.port import MissingTopicError, Partition
+from sekisho.log.stable_offsets import StableOffsetFetch, UnstableOffsetError, offset_in
+
+UNSTABLE_POLL_S = 0.005  # markers take milliseconds
 
 
 class OffsetsClient:
@@ -39,6 +43,22 @@ class OffsetsClient:
         topic_partition = TopicPartition(*at)
         async with bounded(f"end offset of {at.topic}-{at.partition}", self._config.call_timeout_s):
             return int((await client.end_offsets([topic_partition]))[topic_partition])
+
+    async def committed(self, group: str, at: Partition) -> int | None:
+        """A group's committed offset; waits for transactions that hold one and are not ended. Raises UnavailableError
+        when one stays open, or nobody answers."""
+        what = f"committed offset of {group} in {at.topic}-{at.partition}"
+        client = self._client or await self._connect()
+        async with bounded(what, self._config.call_timeout_s):
+            while True:
+                try:
+                    return offset_in(await ask_coordinator(client, group, StableOffsetFetch(group, at)))
+                except UnstableOffsetError:
+                    await asyncio.sleep(UNSTABLE_POLL_S)
+                except kafka.KafkaError as error:
+                    if not error.retriable:
+                        raise
+                    await asyncio.sleep(self._config.retry_backoff_ms / 1000)
 
     async def close(self) -> None:
         async with self._starting:
@@ -85,6 +105,9 @@ class Offsets:
 
     async def high_watermark(self, at: Partition) -> int:
         return await self._appended.end(at)
+
+    async def committed(self, group: str, at: Partition) -> int | None:
+        return await self._appended.committed(group, at)
 
     async def last_stable_offset(self, at: Partition) -> int:
         return await self._stable.end(at)

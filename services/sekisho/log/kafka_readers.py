@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from sekisho.log.client_internals import close_consumer, current_position, track_topic
-from sekisho.log.kafka_admin import KafkaAdmin
 from sekisho.log.kafka_config import KafkaConfig
 from sekisho.log.kafka_errors import bounded, connecting
 from sekisho.log.kafka_fetching import Fetching
@@ -153,13 +152,11 @@ class KafkaGroupReader(KafkaPartitionReader):
         self,
         config: KafkaConfig,
         offsets: Offsets,
-        admin: KafkaAdmin,
         group: str,
         topics: Sequence[str],
         listener: AssignmentListener,
     ) -> None:
         super().__init__(config, offsets, committed=True)
-        self._admin = admin
         self._group = group
         self._topics = tuple(topics)
         self._listener = listener
@@ -196,7 +193,7 @@ class KafkaGroupReader(KafkaPartitionReader):
         return frozenset(self._positioned)
 
     async def committed(self, at: Partition) -> int | None:
-        return await self._admin.committed(self._group, at)
+        return await self._offsets.committed(self._group, at)
 
     async def rejoin(self) -> None:
         """By a new consumer: nothing of the old one's state, whatever it was in, is carried over."""

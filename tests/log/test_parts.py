@@ -1,0 +1,165 @@
+"""The log room's small parts: batches, the writer's lifecycle, security, configuration, what errors become."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+import aiokafka.errors
+import aiokafka.producer.sender
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kafka_settings import PLAINTEXT, kafka_config
+from sekisho.contracts.routing import partition_of
+from sekisho.log.kafka import KafkaLog, KafkaSecurityError
+from sekisho.log.kafka_errors import translated, translated_send
+from sekisho.log.lifecycle import PendingSends, WriterLifecycle, in_batches
+from sekisho.log.port import (
+    FencedError,
+    LogError,
+    MissingTopicError,
+    SendError,
+    TooLargeError,
+    UnavailableError,
+)
+from sekisho.log.routing import partition_for
+
+SASL = replace(
+    PLAINTEXT, protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", username="gate", password="secret"
+)
+
+
+@given(st.lists(st.integers(0, 50)), st.integers(1, 60))
+def test_batches_lose_nothing_and_hold_their_limit(sizes: list[int], limit: int) -> None:
+    """Cut into runs: all of it, in order, none above the limit but what alone is larger, none needlessly short."""
+    runs = [sizes[cut] for cut in in_batches(sizes, limit)]
+    assert [size for run in runs for size in run] == sizes
+    assert all(len(run) == 1 or sum(run) <= limit for run in runs)
+    assert all(sum(before) + after[0] > limit for before, after in itertools.pairwise(runs))
+
+
+@given(st.text(min_size=1), st.integers(1, 48))
+def test_keys_route_as_the_contract_says(key: str, partitions: int) -> None:
+    """The log's own routing and the contracts' are one."""
+    assert partition_for(key.encode(), partitions) == partition_of(key, partitions)
+
+
+async def test_a_cancelled_send_counts_as_failed() -> None:
+    """Nobody knows whether it arrived: its transaction must not be committed."""
+    sends = PendingSends()
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    sends.track(future).cancel()
+    with pytest.raises(SendError):
+        await sends.settle(1)
+
+
+async def test_a_send_without_an_answer_is_not_settled() -> None:
+    """The wait for acknowledgements ends."""
+    sends = PendingSends()
+    sends.track(asyncio.get_running_loop().create_future())
+    with pytest.raises(SendError, match="no answer"):
+        await sends.settle(0.01)
+
+
+async def test_the_first_failure_is_the_one_that_is_told() -> None:
+    """Later failures are its consequences."""
+    life = WriterLifecycle("lane", PendingSends())
+    life.started()
+    life.broke(FencedError("first"))
+    life.broke(UnavailableError("second"))
+    with pytest.raises(FencedError, match="first"):
+        life.begun()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"protocol": "TLS"}, "use one of"),
+        ({"protocol": "SASL_SSL"}, "mechanism"),
+        ({"protocol": "SASL_PLAINTEXT", "sasl_mechanism": "GSSAPI"}, "use one of"),
+        ({"protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "username": "u"}, "password"),
+    ],
+)
+def test_security_that_cannot_work_is_refused(change: dict[str, str], text: str) -> None:
+    """Each with what would do."""
+    with pytest.raises(KafkaSecurityError, match=text):
+        replace(PLAINTEXT, **change)
+
+
+def test_tls_and_sasl_reach_both_clients() -> None:
+    """aiokafka gets a context that checks host names, librdkafka the same by its own names."""
+    ours = SASL.for_aiokafka()
+    assert isinstance(ours["ssl_context"], ssl.SSLContext)
+    assert ours["ssl_context"].check_hostname
+    assert ours["ssl_context"].verify_mode is ssl.CERT_REQUIRED
+    assert (ours["security_protocol"], ours["sasl_mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
+    assert (ours["sasl_plain_username"], ours["sasl_plain_password"]) == ("gate", "secret")
+    assert replace(SASL, ca_file="ca.pem").for_confluent() == {
+        "security.protocol": "sasl_ssl",
+        "ssl.ca.location": "ca.pem",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "gate",
+        "sasl.password": "secret",
+    }
+
+
+def test_plaintext_sets_nothing_more() -> None:
+    """No context and no user where none is meant."""
+    assert PLAINTEXT.for_aiokafka() == {"security_protocol": "PLAINTEXT", "ssl_context": None}
+    assert PLAINTEXT.for_confluent() == {"security.protocol": "plaintext"}
+
+
+def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
+    """The file that cannot be read stands in the message."""
+    absent = str(tmp_path / "absent.pem")
+    with pytest.raises(KafkaSecurityError, match=r"absent\.pem"):
+        replace(PLAINTEXT, protocol="SSL", ca_file=absent).ssl_context()
+
+
+def test_secrets_are_not_shown() -> None:
+    """A configuration that is logged or raised shows no password."""
+    shown = repr(replace(kafka_config("h:1"), security=replace(SASL, key_password="hidden-key")))
+    assert "secret" not in shown
+    assert "hidden-key" not in shown
+
+
+def test_no_reader_resets_by_itself() -> None:
+    """auto_offset_reset is none for both isolation levels, and nothing is committed behind one's back."""
+    for committed, level in ((True, "read_committed"), (False, "read_uncommitted")):
+        settings = kafka_config("h:1").consumer(committed=committed)
+        assert settings["auto_offset_reset"] == "none"
+        assert settings["enable_auto_commit"] is False
+        assert settings["isolation_level"] == level
+
+
+async def test_making_a_log_lowers_the_backoff_and_opens_nothing() -> None:
+    """aiokafka's 20 ms between two transactions become what the configuration says."""
+    KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
+    assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.003
+
+
+@pytest.mark.parametrize(
+    ("error", "port", "port_of_send"),
+    [
+        (aiokafka.errors.ProducerFenced(), FencedError, FencedError),
+        (aiokafka.errors.InvalidProducerEpoch(), FencedError, FencedError),
+        (aiokafka.errors.MessageSizeTooLargeError(), TooLargeError, TooLargeError),
+        (aiokafka.errors.RecordListTooLargeError(), TooLargeError, TooLargeError),
+        (aiokafka.errors.UnknownTopicOrPartitionError(), MissingTopicError, SendError),
+        (aiokafka.errors.TopicAuthorizationFailedError("t"), LogError, SendError),
+        (aiokafka.errors.KafkaTimeoutError(), UnavailableError, SendError),
+        (aiokafka.errors.OutOfOrderSequenceNumber(), UnavailableError, SendError),
+    ],
+)
+def test_a_clients_error_becomes_the_ports(
+    error: Exception, port: type[LogError], port_of_send: type[LogError]
+) -> None:
+    """Each with what was being done."""
+    assert type(translated(error, "doing this")) is port
+    assert type(translated_send(error, "doing this")) is port_of_send
+    assert "doing this" in str(translated(error, "doing this"))
