@@ -12,6 +12,13 @@ from gate.world import World
 from kafka_settings import kafka_config
 from sekisho.log.kafka import KafkaLog
 from sekisho.log.memory import MemoryConfig, MemoryLog
+from sekisho.telemetry.logging import LogOptions, configure
+
+
+@pytest.fixture(autouse=True)
+def log_lines() -> None:
+    """Log lines as in production: a traceback for eyes prints whole rulebooks."""
+    configure(LogOptions("INFO", "WARNING", "json", None), "gate", "test")
 
 
 @pytest.fixture
