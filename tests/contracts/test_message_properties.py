@@ -29,7 +29,7 @@ INPUTS = [type_ for type_, model in MODELS.items() if issubclass(model, Input)]
 AT = Position(3, 41)
 
 modest = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
@@ -201,7 +201,7 @@ _HEADERS = st.lists(
 )  # fmt: skip
 
 
-@settings(modest, max_examples=300)
+@settings(modest, max_examples=150)
 @given(
     _HEADERS, st.none() | st.binary(max_size=8), st.none() | st.binary(max_size=40) | JSON_VALUES.map(data)
 )
