@@ -81,13 +81,12 @@ class ConsentCheck:
             return refusal_of(error)
         except Exception:  # noqa: BLE001  whatever a record does to its reader, the gate rejects it in these words
             return Refusal("unreadable")
-        named = self._note_forwarded(record)
-        if right == record.partition:
-            return self._note_fact(record, message)
-        if named:
-            return Refusal("misrouted_twice")
-        self._note_misrouted(record, right)
-        return None
+        named = next((value or b"" for name, value in record.headers if name == FIRST_POSITION), None)
+        if right != record.partition:
+            return self._misrouted(record, right, is_forwarded=named is not None)
+        if named is not None:
+            self._note_forwarded(record, named.decode("utf-8", "replace"))
+        return self._note_fact(record, message)
 
     def _note_fact(self, record: Record, message: consent_events.ConsentMessage) -> Refusal | None:
         event = open_message(record.headers, record.value, largest=self._rules.largest)
@@ -99,21 +98,21 @@ class ConsentCheck:
             return None
         return Refusal("id_reused", "event_id")
 
-    def _note_forwarded(self, record: Record) -> bool:
-        named = next((value for name, value in record.headers if name == FIRST_POSITION), None)
-        if named is None:
-            return False
+    def _note_forwarded(self, record: Record, named: str) -> None:
         self._counts.forwarded += 1
         if self._rules.crossing:
-            place = (named.decode("utf-8", "replace"), record.partition, record.offset)
-            self._workspace.add_forwarded(Forwarded(*place, _content(record)))
-        return True
+            event = Forwarded(named, record.partition, record.offset, _content(record))
+            self._workspace.add_forwarded(event)
 
-    def _note_misrouted(self, record: Record, right: int) -> None:
+    def _misrouted(self, record: Record, right: int, *, is_forwarded: bool) -> Refusal | None:
+        """The router forwards it, once; what comes forwarded to a wrong partition is rejected."""
         self._counts.misrouted_events += 1
+        if is_forwarded:
+            return Refusal("misrouted_twice")
         if self._rules.crossing:
             event = Misrouted(record.partition, record.offset, right, _content(record))
             self._workspace.add_misrouted(event)
+        return None
 
 
 def check_forwarding(

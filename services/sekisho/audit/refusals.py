@@ -9,6 +9,7 @@ from sekisho.audit.findings import Findings
 from sekisho.audit.workspace import Output, Workspace
 from sekisho.contracts import identity, rejected_events
 from sekisho.contracts.errors import RejectedMessageError
+from sekisho.contracts.reading import read_object
 from sekisho.contracts.rejected_events import payload_hmac
 from sekisho.domain.vocabulary import RejectionCause
 from sekisho.log.port import Partition, Record
@@ -83,9 +84,10 @@ class Refusals:
         )
 
     def _says(self, output: Output, offset: int, record: Record | None, owed: Refusal) -> bool:
-        told = rejected_events.decode(output.value).model_dump()
-        told["key"] = output.key
-        wrong = [name for name, value in self._expected(offset, record, owed).items() if told[name] != value]
+        told = {**read_object(output.value), "key": output.key}
+        wrong = [
+            name for name, value in self._expected(offset, record, owed).items() if told.get(name) != value
+        ]
         if wrong:
             self._findings.add(
                 "rejected.altered",
