@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -273,6 +273,12 @@ class World:
         async with asyncio.timeout(WAIT_S):
             while not holds():
                 await asyncio.sleep(0.01)
+
+    async def until_async(self, found: Callable[[], Awaitable[object]]) -> None:
+        """Waits until something is found."""
+        async with asyncio.timeout(WAIT_S):
+            while not await found():
+                await asyncio.sleep(0.02)
 
 
 def consent(event: Mapping[str, Any], kind: str, key: bytes | None = b"") -> Outgoing:
