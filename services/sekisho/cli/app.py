@@ -26,6 +26,7 @@ COMMANDS: Final = {
 
 
 @click.group(
+    "sekisho",
     cls=GuardedGroup,
     commands_at=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -40,8 +40,19 @@ class InputError(CommandError):
         super().__init__(message, remedy, code=USAGE)
 
 
+class PipeClosedError(Exception):
+    """Whoever read this command's output has gone."""
+
+
 class GuardedGroup(LazyGroup):
     """A lazy group that ends the process in an orderly way, whatever happens below it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command. Raises PipeClosedError: click would take a BrokenPipeError for its own and exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosedError from error
 
     def main(
         self,
@@ -59,7 +70,7 @@ class GuardedGroup(LazyGroup):
         try:
             code = super().main(given, prog_name or "sekisho", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (PipeClosedError, BrokenPipeError):
             _leave_stdout()
             sys.exit(PIPE_CLOSED)
         except BaseException as error:  # noqa: BLE001 (told, never swallowed: the exit code says it)

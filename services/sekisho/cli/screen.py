@@ -38,8 +38,10 @@ class Screen:
     def rule(self, title: str) -> None:
         """A heading: the title in a line across the screen."""
         self.line()
-        title_cells = Styled(title).cell_len
-        self.line(f"── {title} " + "─" * max(self.width - title_cells - 4, 0), "bold")
+        first, *others = wrap(title, self.width - 4)
+        self.line(f"── {first} " + "─" * (self.width - Styled(first).cell_len - 4), "bold")
+        for line in others:
+            self.line(f"   {line}", "bold")
 
 
 def stdout_screen() -> Screen:

@@ -116,7 +116,13 @@ def _tell(screen: Screen, home: GateHome, addresses: list[str], folder: Path) ->
 @click.command()
 @click.option("--forget", is_flag=True, help="Delete the broker's data and the gates' state too.")
 def down(forget: bool) -> int:
-    """Stops exactly what `sekisho up` started; the data stays for the next `up`, unless --forget is given."""
+    """Stops exactly what `sekisho up` started; the data stays for the next `up`, unless --forget is given.
+
+    \b
+    Examples:
+      sekisho down
+      sekisho down --forget
+    """
     settings = Settings.from_environment()
     folder = up_folder(settings)
     ended = bring_down(folder, process_limits(settings), keep_data=not forget)

@@ -1,107 +1,74 @@
-"""The end of the demo: counted from the topics, from their beginning, by a reader that knows nothing of what was seen."""
+"""The end of the demo: the verifier reads the topics from their beginning, and what it found is told in sentences."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from sekisho.bootstrap import topic_names
-from sekisho.cli.demo.watching import place
-from sekisho.cli.reading import Start, Tailing, tailed
+from sekisho.audit import CheckReport, Sent, check
+from sekisho.audit.findings import KINDS
+from sekisho.cli.audit import check_config
+from sekisho.cli.audit_report import show_report
 from sekisho.cli.screen import Screen
-from sekisho.contracts import access_requests
-from sekisho.contracts.errors import RejectedMessageError, UnreadableMessageError
-from sekisho.contracts.reading import read_object
-from sekisho.gate.topics import TopicNames
-from sekisho.log.port import Log, Partition, Record
+from sekisho.domain.book import Text
+from sekisho.log.port import Log
 from sekisho.settings import Settings
 
-_ALL = Tailing(Start.beginning(), follow=False, most=None)
+
+class Statement(NamedTuple):
+    """What must hold: in words, and the kinds of finding (or their families, `record.`) that would refute it."""
+
+    said: Text
+    refuted_by: tuple[str, ...]
+
+    def refutations(self, report: CheckReport) -> int:
+        """How many findings speak against it."""
+        return sum(count for kind, count in report.totals.items() if kind.startswith(self.refuted_by))
 
 
-class Line(NamedTuple):
-    """One line of the summary: what was counted, and whether it is as it must be."""
-
-    ja: str
-    en: str
-    number: int
-    right: bool
-
-
-async def checked(screen: Screen, settings: Settings, log: Log, sent: int) -> bool:
-    """Counts, shows, and tells whether all is as it must be."""
-    names = topic_names(settings)
-    screen.rule("トピックから数えた結果（確定したものだけ）")
-    screen.text("Counted from the topics, committed messages only", indent=3)
-    lines = await _lines(log, names, settings.topic.partitions, sent)
-    for line in lines:
-        mark = "✓ " if line.right else "✗ "
-        style = "green" if line.right else "bold red"
-        screen.text(f"{line.ja}  {line.en}", first=f"{mark}{line.number:>6}  ", lead=style)
-    return all(line.right for line in lines)
-
-
-async def _lines(log: Log, names: TopicNames, partitions: int, sent: int) -> list[Line]:
-    requests = [each async for each in tailed(log, names.requests, _ALL)]
-    decisions = [read_object(each.value or b"") async for each in tailed(log, names.decisions, _ALL)]
-    records = [read_object(each.value or b"") async for each in tailed(log, names.records, _ALL)]
-    rejected = [read_object(each.value or b"") async for each in tailed(log, names.rejected, _ALL)]
-    answered = Counter(place(each["request_position"]) for each in decisions)
-    refused = Counter(place(each["position"]) for each in rejected)
-    expected = {
-        at: _readable(each) for each in requests for at in [(each.topic, each.partition, each.offset)]
-    }
-    owed = Counter(
-        each["record_id"] for each in decisions if each["record_id"] and each["duplicate_of"] is None
-    )
-    written = Counter(each["record_id"] for each in records)
-    lost = [at for at, readable in expected.items() if readable and not answered[at]]
-    doubled = [at for at, count in answered.items() if count > 1 or not expected.get(at)]
-    unreadable = [at for at, readable in expected.items() if not readable]
-    return [
-        Line("申請（送信済みのものすべて）", "requests, all that were sent", len(requests), len(requests) == sent),
-        Line("確定した決定", "committed decisions", len(decisions), not lost and not doubled),
-        Line("うち許可", "of them allowed", _count(decisions, "allow"), right=True),
-        Line("うち拒否", "of them denied", _count(decisions, "deny"), right=True),
-        Line("うち再送への回答", "of them answers to requests sent again", _again(decisions), right=True),
-        Line("提供記録（許可した提供と一対一）", "records, one for each allowed provision", len(records), owed == written),
-        Line("読めないメッセージ（不受理イベントあり）", "unreadable, each with its rejected event", len(unreadable),
-             all(refused[at] == 1 for at in unreadable)),
-        Line("失われた申請", "lost", len(lost), not lost),
-        Line("二重の決定", "doubled", len(doubled), not doubled),
-        Line("開いたままのトランザクション", "transactions left open", *(await _open(log, names, partitions))),
-    ]  # fmt: skip
+STATEMENTS: Final = (
+    Statement(
+        Text("すべての申請に、確定した決定がちょうど一つある", "Every request has exactly one committed decision"),
+        ("request.", "decision.doubled", "decision.unasked", "decision.unreadable", "duplicate."),
+    ),
+    Statement(
+        Text("どの決定も、規則に照らして正しい", "Every decision is what the rules say"),
+        ("decision.", "rulebook.", "consent."),
+    ),
+    Statement(Text("許可した提供には、すべて記録がある", "Every allowed provision has its record"), ("record.",)),
+    Statement(
+        Text("受け付けられないメッセージには、すべて不受理イベントがある",
+             "Every unreadable message has its rejected event"),
+        ("rejected.",),
+    ),
+    Statement(
+        Text("失われたものはない", "None lost"),
+        ("request.lost", "record.missing", "rejected.missing", "consent.not_forwarded", "sent."),
+    ),
+    Statement(
+        Text("重複したものはない", "None doubled"),
+        ("decision.doubled", "record.doubled", "rejected.doubled", "consent.forwarded_twice"),
+    ),
+    Statement(
+        Text("開いたままのトランザクションはない", "No transaction left open"), ("transaction.", "topics.")
+    ),
+)  # fmt: skip
+"""Together they cover every kind of finding that there is (a test compares)."""
 
 
-def _readable(record: Record) -> bool:
-    """Whether a request's id can be read, so that it is owed a decision."""
-    try:
-        access_requests.receive(record.headers, record.key, record.value, largest=1 << 30)
-    except UnreadableMessageError:
-        return False
-    except RejectedMessageError:
-        return True
-    return True
+async def checked(screen: Screen, settings: Settings, log: Log, sent: Sequence[Sent]) -> bool:
+    """Verifies, shows, and tells whether everything holds: of all that was sent, too, nothing may be missing."""
+    report = await check(log, check_config(settings, settled=True), sent=sent)
+    show_report(screen, report)
+    screen.line()
+    for statement in STATEMENTS:
+        wrong = statement.refutations(report)
+        mark, style = ("✓ ", "green") if wrong == 0 else (f"✗ ({wrong}) ", "bold red")
+        screen.text(f"{statement.said.ja}。 {statement.said.en}.", first=mark, lead=style, style=style)
+    return report.ok
 
 
-def _count(decisions: list[dict[str, Any]], effect: str) -> int:
-    return sum(each["effect"] == effect for each in decisions)
-
-
-def _again(decisions: list[dict[str, Any]]) -> int:
-    return sum(each["duplicate_of"] is not None for each in decisions)
-
-
-async def _open(log: Log, names: TopicNames, partitions: int) -> tuple[int, bool]:
-    """Partitions in which committed readers are held back: no client lists open transactions, their ends tell."""
-    reader = log.partition_reader()
-    await reader.start()
-    try:
-        found = 0
-        for topic in names.shared:
-            for number in range(partitions):
-                at = Partition(topic, number)
-                found += await reader.last_stable_offset(at) != await reader.high_watermark(at)
-    finally:
-        await reader.stop()
-    return found, found == 0
+def uncovered() -> set[str]:
+    """Kinds of finding that no statement would show."""
+    families = tuple(family for statement in STATEMENTS for family in statement.refuted_by)
+    return {kind for kind in KINDS if not kind.startswith(families)}

@@ -11,7 +11,6 @@ from types import FrameType
 
 import click
 
-from sekisho.cli.guard import INTERRUPTED
 from sekisho.cli.screen import Screen, stdout_screen
 
 
@@ -68,11 +67,11 @@ def _on_kafka(screen: Screen, folder: Path, pause: float, requests: int) -> int:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does: what it started is stopped."""
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does: what it started is stopped (exit codes as shells have them)."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise SystemExit(INTERRUPTED)
+        del frame
+        raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:

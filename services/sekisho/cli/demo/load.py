@@ -128,7 +128,7 @@ class Patterns:
         for step in (step for scene in scenes for step in scene.steps):
             if step.type == "sekisho.consent.granted.v1":
                 consents.setdefault(step.data["kind"], step.data)
-            elif step.data and not step.expected.rejected:
+            elif step.type is None and step.data and not step.expected.rejected:
                 requests.append(step.data)
         return cls(consents["cross_sell"], consents["provision"], tuple(requests))
 

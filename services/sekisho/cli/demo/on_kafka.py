@@ -45,18 +45,14 @@ def perform(screen: Screen, folder: Path, pause: float, requests: int, ending: E
         screen.text(f"Playing on the Kafka at {bootstrap}, topics {variables['SEKISHO_TOPIC_PREFIX']}*")
     else:
         bootstrap = _own_kafka(screen, given, folder, ending)
-    settings = Settings.from_environment(child_environment(variables))
+    world = world_of_today()
+    rulebook = write_rulebook(world.rulebook, folder / "rulebook")
+    home = GateHome(bootstrap, rulebook, secrets.token_hex(32), folder / "state")
+    settings = Settings.from_environment(child_environment({**home.variables(), **variables}))
     quiet(settings)
     asyncio.run(_create(settings, bootstrap))
     if given.kafka.bootstrap is not None:
         ending.callback(lambda: asyncio.run(_delete(settings, bootstrap)))
-    world = world_of_today()
-    home = GateHome(
-        bootstrap,
-        write_rulebook(world.rulebook, folder / "rulebook"),
-        secrets.token_hex(32),
-        folder / "state",
-    )
     gates = ending.enter_context(running(home, process_limits(settings), folder, variables))
     performance = Performance(screen, settings, world, pause, requests)
     return asyncio.run(_play(performance, bootstrap, gates))

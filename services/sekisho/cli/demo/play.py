@@ -27,8 +27,6 @@ class Player:
     pause: float
     surprises: list[str] = field(default_factory=list)
     """Answers that are not what the story expects."""
-    sent: list[Place] = field(default_factory=list)
-    """Where the messages on the requests' topic stand."""
     _last: Mapping[str, Any] = field(default_factory=dict)
 
     async def play(self, scenes: Sequence[Scene]) -> None:
@@ -48,7 +46,6 @@ class Player:
             await self._event(step)
         elif step.raw is not None:
             at = await self.sender.raw(step.raw, step.subject_id)
-            self.sent.append(at)
             self.screen.text(step.raw.decode(), indent=2, first="bytes ", lead="dim")
             await self._rejected(step, at)
         else:
@@ -74,7 +71,6 @@ class Player:
     async def _request(self, step: Step) -> None:
         request = self._last if step.again else request_of(step.data)
         at = await self.sender.request(request, misrouted=step.misrouted)
-        self.sent.append(at)
         self._last = request
         if not step.again:
             show_request(self.screen, dict(request), indent=2)

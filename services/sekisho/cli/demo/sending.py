@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from sekisho.audit import Sent
 from sekisho.cli.demo.story import encoded
 from sekisho.contracts import access_requests
 from sekisho.contracts.envelope import binary_headers
@@ -25,6 +27,8 @@ class Sender:
         self._writer = writer
         self._names = names
         self._partitions = partitions
+        self.sent: list[Sent] = []
+        """What the log has acknowledged."""
 
     async def request(self, data: Mapping[str, Any], *, misrouted: bool = False) -> tuple[str, int, int]:
         """Sends an access request as it is."""
@@ -55,6 +59,7 @@ class Sender:
         if misrouted:
             partition = (partition_of(subject_id, self._partitions) + 1) % self._partitions
         at, offset = await self._writer.send(topic, outgoing, partition)
+        self.sent.append(Sent(at.topic, at.partition, offset, sha256(outgoing.value or b"").hexdigest()))
         return at.topic, at.partition, offset
 
 
