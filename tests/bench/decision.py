@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +16,7 @@ from sekisho.domain.vocabulary import Effect
 
 AT = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 GIVEN = datetime(2026, 10, 1, 0, 30, tzinfo=UTC)
+COPIES = 64
 ITEMS = ("customer.name", "savings.maturity_date", "savings.balance")
 
 
@@ -27,11 +30,21 @@ class Common:
     effect: Effect
 
     def run(self, book: Rulebook) -> Callable[[], object]:
-        """The call to be timed, after checking its answer once."""
+        """The call to be timed, after checking its answer once.
+
+        Each call gets objects of its own, as the gate's decoder makes them: nothing is found equal for being the same.
+        """
         verdict = decide(self.request, self.events, book, AT)
         if verdict.effect != self.effect:
             raise SystemExit(f"{self.name}: expected {self.effect}, got {verdict.effect}: {verdict.reasons}")
-        return lambda: decide(self.request, self.events, book, AT)
+        frozen = pickle.dumps((self.request, self.events))
+        copies = itertools.cycle([pickle.loads(frozen) for _ in range(COPIES)])
+
+        def call() -> object:
+            request, events = next(copies)
+            return decide(request, events, book, AT)
+
+        return call
 
 
 def consent(number: int) -> ConsentGranted:
@@ -48,7 +61,9 @@ def consent(number: int) -> ConsentGranted:
 
 
 def _provision() -> ConsentGranted:
-    shown = ConsentRecipient("life-insurer", "life-insurer 株式会社", "0120-000-000", "insurance.administration")
+    shown = ConsentRecipient(
+        "life-insurer", "life-insurer 株式会社", "0120-000-000", "insurance.administration"
+    )
     return replace(consent(9), kind="provision", recipients=(shown,), purposes=frozenset())
 
 
@@ -79,7 +94,9 @@ def commons() -> tuple[Common, ...]:
         Common("allow: 1 item, no consent needed", own, (), "allow"),
         Common("deny: 1 item, no consent", _solicitation(ITEMS[1:2]), (), "deny"),
         Common("allow: 3 items, 1 consent", _solicitation(ITEMS), (consent(1),), "allow"),
-        Common("allow: 3 items, 3 consents", _solicitation(ITEMS), (consent(1), consent(2), consent(3)), "allow"),
+        Common(
+            "allow: 3 items, 3 consents", _solicitation(ITEMS), (consent(1), consent(2), consent(3)), "allow"
+        ),
         Common("deny: 3 items, 2 near misses", _solicitation(ITEMS), (expired, oral), "deny"),
         Common("provide: 1 item, 1 consent, record", provide, (_provision(),), "allow"),
     )

@@ -201,9 +201,9 @@ class Obligation:
     message: Text
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rulebook:
-    """All that the rules know beside the request, the person's events and the time."""
+    """All that the rules know beside the request, the person's events and the time. Compared by identity."""
 
     version: str
     digest: str

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from sekisho.domain.calendar import age_reached_on, tokyo_day
-from sekisho.domain.case import Answer, Asked, Candidate, Case
+from sekisho.domain.case import Answer, Candidate, Case
 from sekisho.domain.events import ConsentGranted, ConsentRecipient
+from sekisho.domain.question import Asked, Need
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
 
@@ -98,7 +99,7 @@ def is_written(case: Case, grant: ConsentGranted) -> bool:
 def _cross_sell(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
     """WALL-6, 7, the mode of WALL-8, and WALL-12."""
     terms = grant.terms
-    activity = case.request.activity
+    activity = case.activity
     if terms is None or not (
         terms.valid_from and terms.valid_until and terms.withdrawal and terms.modes and terms.items
     ):
@@ -129,7 +130,7 @@ def _in_writing(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
 
 def _guardian_missing(case: Case, grant: ConsentGranted) -> bool:
     """PROV-3: one who could not judge on the day consented without the guardian (SV 2(19)注)."""
-    if not case.individual or grant.given_at is None:
+    if not case.question.individual or grant.given_at is None:
         return False
     if grant.guardian_relation and grant.guardian_document:
         return False
@@ -147,11 +148,11 @@ def _common(case: Case, grant: ConsentGranted) -> tuple[Cite, ...]:
         _cross_sell(case, grant, failed)
     elif grant.kind in _WRITING_RULED:
         _in_writing(case, grant, failed)
-    terms, given_at = grant.terms, grant.given_at
-    if terms is not None and terms.valid_until is not None and case.day > terms.valid_until:
+    terms, given_at, day = grant.terms, grant.given_at, case.question.day
+    if terms is not None and terms.valid_until is not None and day > terms.valid_until:
         failed.append(EXPIRED)
     if (given_at is not None and given_at > case.at) or (
-        terms is not None and terms.valid_from is not None and case.day < terms.valid_from
+        terms is not None and terms.valid_from is not None and day < terms.valid_from
     ):
         failed.append(NOT_YET_VALID)
     if given_at is None:
@@ -189,35 +190,29 @@ def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str
     return tuple(failed)
 
 
-def consult(
-    case: Case, needing: Sequence[Asked], kinds: frozenset[str], purpose: str, *, names: str | None = None
-) -> list[Answer]:
-    """For each item in need of a consent of `kinds` for a purpose: None where one serves, else why the nearest does not.
+def consult(case: Case, need: Need) -> list[Answer]:
+    """For each item of a need: None where a consent serves, else why the nearest does not.
 
-    An empty sequence means that there is no such consent at all. Every consent that serves is noted as such; where
-    none does, each is a near miss with all its failed clauses. `names` is a recipient that every consent must name,
-    a cross-sell one too (ACC-5); a provision consent must name the case's own in any event.
+    An empty answer means that there is no such consent at all. Every consent that serves is noted as such; where none
+    does, each is a near miss with all its failed clauses.
     """
-    found = case.candidates.get((purpose, names))
+    found = case.candidates.get((need.purpose, need.names))
     if found is None:
-        found = case.candidates[purpose, names] = (_candidates(case, purpose, names), {})
+        found = case.candidates[need.purpose, need.names] = (_candidates(case, need), {})
     candidates, answered = found
-    examined = [candidate for candidate in candidates if candidate[1] in kinds]
+    examined = [candidate for candidate in candidates if candidate[1] in need.kinds]
     if not examined:
-        return [()] * len(needing)
+        return [()] * len(need.asked)
     if len(examined) < len(candidates):
-        return _answers(case, needing, examined)
+        return _answers(case, need.asked, examined)
     # Where all candidates can serve both, WALL's answer for an item is PURP's too: a sixth of a common decision.
-    if not answered:
-        answers = _answers(case, needing, examined)
-        answered.update(zip([asked.id for asked in needing], answers, strict=True))
-        return answers
-    unanswered = [asked for asked in needing if asked.id not in answered]
+    unanswered = [asked for asked in need.asked if asked.id not in answered]
     if unanswered:
-        answered.update(
-            zip([asked.id for asked in unanswered], _answers(case, unanswered, examined), strict=True)
-        )
-    return [answered[asked.id] for asked in needing]
+        answers = _answers(case, unanswered, examined)
+        answered.update(zip([asked.id for asked in unanswered], answers, strict=True))
+        if len(unanswered) == len(need.asked):
+            return answers
+    return [answered[asked.id] for asked in need.asked]
 
 
 def _answers(case: Case, needing: Sequence[Asked], examined: list[Candidate]) -> list[Answer]:
@@ -234,10 +229,11 @@ def _answers(case: Case, needing: Sequence[Asked], examined: list[Candidate]) ->
     return _explain(case, needing, examined, open_items)
 
 
-def _candidates(case: Case, purpose: str, names: str | None) -> list[Candidate]:
+def _candidates(case: Case, need: Need) -> list[Candidate]:
     """Every consent of this person and the holder's organization, with the clauses that fail but for the item's."""
-    assert case.holder is not None
-    controller = case.holder.organization
+    holder, recipient = case.question.holder, case.question.recipient
+    assert holder is not None
+    controller, purpose, names = holder.organization, need.purpose, need.names
     found: list[Candidate] = []
     no_refusals = not case.state.refusals
     for index, grant in enumerate(case.state.grants):
@@ -247,7 +243,7 @@ def _candidates(case: Case, purpose: str, names: str | None) -> list[Candidate]:
         if failed is None:
             failed = case.failures[index] = _common(case, grant)
         kind, terms = grant.kind, grant.terms
-        named = names or (case.recipient if kind == "provision" else None)
+        named = names or (recipient if kind == "provision" else None)
         if named is not None or purpose not in grant.purposes or not no_refusals:
             failed += _for_purpose(case, grant, purpose, named)
         found.append((index, kind, failed, None if terms is None else terms.items))

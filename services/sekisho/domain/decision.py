@@ -8,17 +8,20 @@ effect never rests on silence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
 from sekisho.domain.book import Rulebook
-from sekisho.domain.case import Asked, Case
+from sekisho.domain.calendar import tokyo_day
+from sekisho.domain.case import Case
+from sekisho.domain.clauses import consult
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
+from sekisho.domain.question import Asked, Need, Question, to_third_party
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest
-from sekisho.domain.rules import BASIS_RANK, FAMILIES, RANK
+from sekisho.domain.rules import ASKING, BASIS_RANK, JUDGING, RANK
 from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.rules.wall import obligations
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
@@ -33,15 +36,72 @@ def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Ruleboo
 
     Sources: rulebook.md (the rules), APPI 17-30, IBR 53-6, 212, 234; each reason carries its own citation.
     """
-    case = Case(request, fold(events), book, at)
-    for family in FAMILIES:
+    question = _asked(_Shape(request), book, tokyo_day(at))
+    case = Case(question, request, fold(events), at)
+    for need in question.needs:
+        _meet(case, need)
+    for family in JUDGING:
         family.judge(case)
-    guarded = not request.items or _no_rule_yet(case)
-    items = tuple([_item(case, asked, guarded) for asked in case.asked])
+    items = tuple([_item(case, asked) for asked in question.asked])
     for _, _, effect, _, _ in items:
         if effect == "deny":
             return _deny(case, items)
     return _allow(case, items) if request.items else _deny(case, items)
+
+
+class _Shape:
+    """A request as the key of its question: equal to another that asks the same, of whomever and whenever."""
+
+    __slots__ = ("_hash", "key", "request")
+
+    def __init__(self, request: AccessRequest) -> None:
+        self.request = request
+        self.key = (
+            request.requester, request.subject_kind, request.action, request.holder, request.items, request.purpose,
+            request.activity, request.anticipated_purposes, request.product_provider, request.consent_sought,
+            request.recipient, request.legal_basis, request.receipt, request.record,
+        )  # fmt: skip
+        self._hash = hash(self.key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Shape) and self.key == other.key
+
+
+@lru_cache(maxsize=4096)
+def _asked(shape: _Shape, book: Rulebook, day: date) -> Question:
+    """The question that a request of this shape asks on that day, as far as it can be judged without the person."""
+    question = Question(shape.request, book, day)
+    for family in ASKING:
+        family.ask(question, shape.request)
+    question.guarded = not shape.request.items or _no_rule_yet(question, shape.request)
+    return question
+
+
+def forget() -> None:
+    """Forgets the questions remembered: for measuring what a new one costs. No answer depends on it."""
+    _asked.cache_clear()
+
+
+def _meet(case: Case, need: Need) -> None:
+    """Consults for one need: each item gets its basis, or the rule's reason and the nearest consent's clauses."""
+    for asked, own, nearest in zip(need.asked, need.own, consult(case, need), strict=True):
+        if nearest is None:
+            if need.serves is not None:
+                case.bases[asked.place].append(need.serves)
+            if need.opens:
+                case.on_consent.add(asked.id)
+        elif need.silent:
+            case.ungrounded = case.ungrounded | {asked.id}
+        else:
+            reasons = case.reasons[asked.place]
+            if need.beside or not nearest:
+                reasons.append(own)
+            reasons.extend(nearest)
+            if need.also is not None:
+                reasons.append(need.also)
 
 
 def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str] | None = None) -> Verdict:
@@ -60,31 +120,37 @@ def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str]
     return Verdict("deny", items, (reason,), details=told)
 
 
-def _no_rule_yet(case: Case) -> bool:
+def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
     """The guard: whole requests of kinds that no family judges yet (EXC, RECV, FORN, USE and most of PROV)."""
-    request = case.request
     if request.legal_basis is not None or request.action == "receive":
         return True
-    if case.organization is not None and case.organization.prohibited:
+    if question.organization is not None and question.organization.prohibited:
         return True
     if request.action != "provide":
         return False
     recipient = request.recipient
-    if not case.third_party() or recipient is None:
+    if recipient is None or not to_third_party(request, question.book):
         return True
-    known = case.book.organizations.get(recipient.id)
+    known = question.book.organizations.get(recipient.id)
     return known is not None and known.prohibited
 
 
-def _item(case: Case, asked: Asked, guarded: bool) -> ItemVerdict:
-    if case.whole or asked.reasons:
-        return ItemVerdict(asked.id, asked.role, "deny", (), _codes(_ranked((*case.whole, *asked.reasons))))
+def _item(case: Case, asked: Asked) -> ItemVerdict:
+    reasons = case.reasons[asked.place]
+    if case.whole or reasons:
+        return ItemVerdict(asked.id, asked.role, "deny", (), _codes(_ranked((*case.whole, *reasons))))
+    question, bases = case.question, case.bases[asked.place]
     assert asked.item is not None
-    grounded = asked.bases and case.purposes and asked.id not in case.ungrounded
-    if guarded or not grounded or asked.item.item_class in _RULELESS_CLASSES:
-        asked.reasons.append(NO_BASIS)
+    if (
+        question.guarded
+        or not bases
+        or not question.purposes
+        or asked.id in case.ungrounded
+        or asked.item.item_class in _RULELESS_CLASSES
+    ):
+        reasons.append(NO_BASIS)
         return ItemVerdict(asked.id, asked.role, "deny", (), (NO_BASIS.code,))
-    return ItemVerdict(asked.id, asked.role, "allow", _grounds(tuple(asked.bases)), ())
+    return ItemVerdict(asked.id, asked.role, "allow", _grounds(tuple(bases)), ())
 
 
 # The functions below are pure and their inputs few: remembering them saves a third of a common decision (make bench).
@@ -128,20 +194,19 @@ def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
 
 def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:
     """REQ-5: what would be allowed but could not be recorded as the law demands is refused."""
-    case.details[PARTICULARS_MISSING.code] = str(lacking)
-    case.refuse(PARTICULARS_MISSING)
-    return _deny(case, tuple(_item(case, asked, False) for asked in case.asked))
+    case.whole.append(PARTICULARS_MISSING)
+    items = tuple(_item(case, asked) for asked in case.question.asked)
+    return _deny(case, items)._replace(details=((PARTICULARS_MISSING.code, str(lacking)),))
 
 
 def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
-    if case.asked:
-        reasons = _united(tuple([(*case.whole, *asked.reasons) for asked in case.asked]))
+    if items:
+        reasons = _united(tuple([(*case.whole, *found) for found in case.reasons]))
     else:
         reasons = _ranked(tuple(case.whole)) or (NO_BASIS,)
     consents = _served_allowed(case, items) if case.served else ()
-    return Verdict(
-        "deny", items, reasons, _near_misses(case), (), consents, None, None, tuple(case.details.items())
-    )
+    details = tuple(case.question.details.items())
+    return Verdict("deny", items, reasons, _near_misses(case), (), consents, None, None, details)
 
 
 @lru_cache(maxsize=4096)

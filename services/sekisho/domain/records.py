@@ -10,6 +10,7 @@ from datetime import date
 
 from sekisho.domain.book import BatchAgreement
 from sekisho.domain.case import Case
+from sekisho.domain.question import to_third_party
 from sekisho.domain.request import RecordRequest
 from sekisho.domain.retention import retention
 from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent
@@ -30,18 +31,18 @@ def recorded_items(case: Case) -> tuple[str, ...]:
     """The items that the allowed request provides to a third party on consent; empty where nothing is."""
     if case.request.action == "use":
         return (
-            tuple([asked.id for asked in case.asked if asked.id in case.on_consent])
+            tuple([asked.id for asked in case.question.asked if asked.id in case.on_consent])
             if case.on_consent
             else ()
         )
-    if case.third_party():
-        return tuple([asked.id for asked in case.asked])
+    if to_third_party(case.request, case.book):
+        return tuple([asked.id for asked in case.question.asked])
     return ()
 
 
 def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
     """Why no record is owed for what is provided; None where one is owed or nothing is provided."""
-    return "corporation" if items and not case.individual else None
+    return "corporation" if items and not case.question.individual else None
 
 
 def record(case: Case, items: tuple[str, ...], served: tuple[ServedConsent, ...]) -> RecordContent:
@@ -74,7 +75,7 @@ def _counterparty(case: Case) -> Counterparty:
         return Counterparty(
             recipient.id, recipient.name, recipient.address, recipient.representative, country
         )
-    requester = case.organization
+    requester = case.question.organization
     assert requester is not None
     return Counterparty(
         requester.id, requester.name, requester.address, requester.representative, requester.country
@@ -87,15 +88,15 @@ def _method_faults(
     if wanted.method == "contract":
         return [] if wanted.document else ["record.document"]
     agreement = case.book.agreements.get(wanted.agreement or "")
-    assert case.holder is not None
+    assert case.question.holder is not None
     fits = (
         isinstance(agreement, BatchAgreement)
-        and agreement.provider == case.holder.organization
+        and agreement.provider == case.question.holder.organization
         and agreement.recipient == counterparty.id
         and agreement.items.issuperset(items)
-        and all(purpose.id == agreement.purpose for purpose in case.purposes)
-        and agreement.first_provision <= case.day
-        and (agreement.last_provision is None or case.day <= agreement.last_provision)
+        and all(purpose.id == agreement.purpose for purpose in case.question.purposes)
+        and agreement.first_provision <= case.question.day
+        and (agreement.last_provision is None or case.question.day <= agreement.last_provision)
     )
     return [] if fits else ["record.agreement"]
 
@@ -108,13 +109,13 @@ def _content(
     consents: tuple[ServedConsent, ...],
 ) -> RecordContent:
     first, last = _span(case, wanted)
-    kept = retention(wanted.method, case.day, last)
-    assert case.holder is not None
+    kept = retention(wanted.method, case.question.day, last)
+    assert case.question.holder is not None
     return RecordContent(
         basis="provision.consent",
         method=wanted.method,
-        provided_on=case.day,
-        controller=case.holder.organization,
+        provided_on=case.question.day,
+        controller=case.question.holder.organization,
         direction="provision",
         counterparty=counterparty,
         subject_id=case.request.subject_id,

@@ -1,9 +1,13 @@
-"""An access request as the rules see it: already valid, times in UTC, absent parts None (contract.md)."""
+"""An access request as the rules see it: already valid, times in UTC, absent parts None (contract.md).
+
+Its parts are named tuples: they hash and compare quickly, which what is remembered of a question's shape rests on.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 from sekisho.domain.vocabulary import (
     Action,
@@ -18,8 +22,7 @@ from sekisho.domain.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
+class Requester(NamedTuple):
     """Who asks: organization, business and system, and the person at the keyboard (None for automatic systems)."""
 
     organization: str
@@ -30,8 +33,7 @@ class Requester:
     authenticated_operator: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(NamedTuple):
     """What the requester is about to do; `selected_by` None means not stated, () everyone (REQ-6)."""
 
     kind: ActivityKind
@@ -40,8 +42,7 @@ class Activity:
     selected_by: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferableConsent:
+class ReferableConsent(NamedTuple):
     """The recipient's statement that the person consents to acquisition as personal data (APPI 31)."""
 
     confirmed_at: datetime | None = None
@@ -49,8 +50,7 @@ class ReferableConsent:
     foreign_information: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(NamedTuple):
     """To whom data is provided; `relation` is a claim that the rulebook must prove (PROV)."""
 
     id: str
@@ -65,8 +65,7 @@ class Recipient:
     deletes_unless_awarded: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LegalBasis:
+class LegalBasis(NamedTuple):
     """An exception that the requester claims (EXC), or the person's own request (PROV-10, 11)."""
 
     kind: LegalBasisKind
@@ -79,8 +78,7 @@ class LegalBasis:
     no_undue_harm: bool | str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(NamedTuple):
     """Who hands data over, for `receive`."""
 
     id: str
@@ -89,8 +87,7 @@ class Provider:
     representative: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """How data came to the receiver (APPI 30)."""
 
     provider: Provider | None = None
@@ -102,8 +99,7 @@ class Receipt:
     ppc_publication: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordRequest:
+class RecordRequest(NamedTuple):
     """How the provision is to be recorded (records.md, Methods); days are Asia/Tokyo."""
 
     method: RecordMethod = "individual"
@@ -113,8 +109,7 @@ class RecordRequest:
     last_provision: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Acquisition:
+class Acquisition(NamedTuple):
     """How the data itself was acquired (PROV-7, RECV-2)."""
 
     improper: bool = False

@@ -1,6 +1,7 @@
-"""The rule families, in the rulebook's order. A family is a module: its reasons, bases and obligations, and `judge`.
+"""The rule families, in the rulebook's order. A family is a module: its reasons, bases and obligations; `ask`,
+which judges the question and declares the consents that it needs; and `judge`, where it looks at the person besides.
 
-To add a family: its module here, one line in `FAMILIES`, its data in `deploy/rulebook/rules/` and its cases in
+To add a family: its module here, its name in the lists below, its data in `deploy/rulebook/rules/` and its cases in
 `deploy/rulebook/cases/`. What has no family yet is refused by the guard in `sekisho.domain.decision`.
 """
 
@@ -13,7 +14,10 @@ from sekisho.domain.rules import acc, prov, purp, req, susp, wall
 from sekisho.domain.verdict import Cite
 
 FAMILIES: Final = (req, acc, susp, wall, purp, prov)
-"""In the order of judging: ACC before SUSP, which asks what rests on consent; WALL and PURP before PROV."""
+ASKING: Final = (req, acc, wall, purp, prov)
+"""Those that say of a question, whoever the person is, what is refused, what is granted, and which consents it needs."""
+JUDGING: Final = (susp, wall)
+"""Those that look at the person beside the consents; after the needs, for SUSP asks what rests on consent."""
 
 _ORDER: Final = (
     "REQ", "ACC", "SUSP", "USE", "SENS", "CRED", "CARD", "WALL", "PURP", "EXC", "PROV", "FORN", "RECV", "REF",

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sekisho.domain.case import Case
-from sekisho.domain.clauses import consult
+from sekisho.domain.question import Need, Question, to_third_party
+from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
 
 UNPROVEN: Final = Cite("provision.relation_unproven", "PROV-1")
@@ -19,20 +19,19 @@ BASES: Final = (BY_CONSENT,)
 _PROVISION: Final = frozenset({"provision"})
 
 
-def judge(case: Case) -> None:
+def ask(question: Question, request: AccessRequest) -> None:
     """PROV-1: the person's prior consent that named the recipient, the items and the recipient's purpose."""
-    request = case.request
     if request.action != "provide":
         return
     if request.recipient is None or request.recipient.relation is None:
-        case.refuse(UNPROVEN)
+        question.refuse(UNPROVEN)
         return
-    if not case.third_party() or case.holder is None or request.legal_basis is not None:
+    if (
+        not to_third_party(request, question.book)
+        or question.holder is None
+        or request.legal_basis is not None
+    ):
         return
-    for purpose in case.purposes:
-        answers = consult(case, case.known, _PROVISION, purpose.id)
-        for asked, nearest in zip(case.known, answers, strict=True):
-            if nearest is None:
-                asked.bases.append(BY_CONSENT)
-            else:
-                asked.reasons.extend(nearest or (MISSING,))
+    known = tuple(question.known)
+    for purpose in question.purposes:
+        question.need(Need(_PROVISION, purpose.id, known, (MISSING,) * len(known), False, BY_CONSENT))

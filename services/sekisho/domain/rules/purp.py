@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain.book import Specified
-from sekisho.domain.case import Asked, Case
-from sekisho.domain.clauses import consult
+from sekisho.domain.question import Asked, Need, Question, to_third_party
+from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules.wall import IMPLIED
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC
@@ -31,95 +31,87 @@ _PROVISION: Final = frozenset({"provision"})
 _PUBLIC: Final = frozenset({"attribute", "relationship"})
 
 
-def judge(case: Case) -> None:
+def ask(question: Question, request: AccessRequest) -> None:
     """PURP-1 and PURP-4 for each item and purpose, PURP-5 for a provision, PURP-7 for what has ended."""
-    if case.holder is None or case.request.legal_basis is not None:
+    if question.holder is None or request.legal_basis is not None:
         return
-    kinds = _OWN if case.recipient is None else _WITH_RECIPIENT
-    known = case.known
-    for purpose in case.purposes:
+    for purpose in question.purposes:
         if purpose.id == CONSENT_ACQUISITION:
-            for asked in known:
-                _acquisition(case, asked)
+            for asked in question.known:
+                _acquisition(question, request, asked)
         else:
-            _purpose(case, known, purpose.id, kinds)
-    if case.individual and case.third_party():
-        _provision(case, known)
-    if case.individual and case.request.holder in case.book.ended:
-        _ended(case)
+            _purpose(question, request, purpose.id)
+    if question.individual and to_third_party(request, question.book):
+        _provision(question, request)
+    if question.individual:
+        _ended(question, request)
 
 
-def _purpose(case: Case, known: list[Asked], purpose: str, kinds: frozenset[str]) -> None:
+def _purpose(question: Question, request: AccessRequest, purpose: str) -> None:
     """PURP-1: specified for this holder and item, or the person's consent for it."""
-    specified, holder = case.book.specified, case.request.holder
-    needing = []
-    for asked in known:
-        found = specified.get((holder, asked.id))
-        if found is not None and (purpose in found.purposes or _for_provider(case, found, purpose)):
+    by_class: dict[bool, list[Asked]] = {False: [], True: []}
+    for asked in question.known:
+        assert asked.item is not None
+        found = question.book.specified.get((request.holder, asked.id))
+        if found is not None and (purpose in found.purposes or _for_provider(request, found, purpose)):
             asked.bases.append(SPECIFIED)
         else:
-            needing.append(asked)
-    if not needing:
-        return
-    for asked in needing:
-        if asked.item is not None and asked.item.item_class == "sensitive":
-            kinds |= _SENSITIVE
-    for asked, nearest in zip(needing, consult(case, needing, kinds, purpose), strict=True):
-        if nearest is None:
-            asked.bases.append(BY_CONSENT)
-        elif case.individual:
-            asked.reasons.append(OUTSIDE)
-            asked.reasons.extend(nearest)
-            if case.implied and purpose == INSURANCE_SOLICITATION:
-                asked.reasons.append(IMPLIED)
-        else:
-            case.ungrounded.add(asked.id)
+            by_class[asked.item.item_class == "sensitive"].append(asked)
+    kinds = _OWN if question.recipient is None else _WITH_RECIPIENT
+    for sensitive, needing in by_class.items():
+        implied = IMPLIED if question.implied and purpose == INSURANCE_SOLICITATION else None
+        question.need(
+            Need(
+                kinds=kinds | _SENSITIVE if sensitive else kinds,
+                purpose=purpose,
+                asked=tuple(needing),
+                own=(OUTSIDE,) * len(needing),
+                beside=True,
+                serves=BY_CONSENT,
+                also=implied,
+                silent=not question.individual,
+            )
+        )
 
 
-def _for_provider(case: Case, found: Specified, purpose: str) -> bool:
+def _for_provider(request: AccessRequest, found: Specified, purpose: str) -> bool:
     """A purpose specified for one product provider alone (a multi-insurer agent's; null is in doubt: outside)."""
-    provider = case.request.product_provider
+    provider = request.product_provider
     return provider is not None and purpose in found.by_provider.get(provider, ())
 
 
-def _acquisition(case: Case, asked: Asked) -> None:
+def _acquisition(question: Question, request: AccessRequest, asked: Asked) -> None:
     """PURP-4: asking for consent is never outside purpose, but choosing whom to ask by their savings is the use."""
     assert asked.item is not None
     item_class = asked.item.item_class
-    sought = case.request.consent_sought or "cross_sell"
+    sought = request.consent_sought or "cross_sell"
     if item_class in _PUBLIC or (item_class in NON_PUBLIC and sought != "cross_sell"):
         asked.bases.append(ACQUISITION)
-    elif case.individual:
+    elif question.individual:
         asked.reasons.append(ACQUISITION_SCOPE)
     else:
-        case.ungrounded.add(asked.id)
+        question.ungrounded.add(asked.id)
 
 
-def _provision(case: Case, known: list[Asked]) -> None:
+def _provision(question: Question, request: AccessRequest) -> None:
     """PURP-5: provision must itself be among the specified purposes; a provision consent satisfies it (SV 4(2))."""
-    specified, holder = case.book.specified, case.request.holder
-    needing = [
+    specified = question.book.specified
+    needing = tuple(
         asked
-        for asked in known
-        if not ((found := specified.get((holder, asked.id))) is not None and found.provision)
-    ]
-    if not needing:
-        return
-    unserved: dict[str, Asked] = {}
-    for purpose in case.purposes:
-        answers = consult(case, needing, _PROVISION, purpose.id)
-        unserved.update(
-            {asked.id: asked for asked, nearest in zip(needing, answers, strict=True) if nearest is not None}
+        for asked in question.known
+        if (found := specified.get((request.holder, asked.id))) is None or not found.provision
+    )
+    for purpose in question.purposes:
+        question.need(
+            Need(_PROVISION, purpose.id, needing, (PROVISION_NOT_SPECIFIED,) * len(needing), beside=True)
         )
-    for asked in unserved.values():
-        asked.reasons.append(PROVISION_NOT_SPECIFIED)
 
 
-def _ended(case: Case) -> None:
+def _ended(question: Question, request: AccessRequest) -> None:
     """PURP-7: the rulebook has closed the purpose for the holder's items, its purpose being achieved (SV 10(4))."""
-    for ended in case.book.ended[case.request.holder]:
-        if case.day < ended.since or not any(purpose.id in ended.purposes for purpose in case.purposes):
+    for ended in question.book.ended.get(request.holder, ()):
+        if question.day < ended.since or not any(p.id in ended.purposes for p in question.purposes):
             continue
-        for asked in case.known:
+        for asked in question.known:
             if ended.items is None or asked.id in ended.items:
                 asked.reasons.append(ENDED)

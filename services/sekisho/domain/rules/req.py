@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from sekisho.domain.case import Case
+from sekisho.domain.question import Question
+from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
 
 UNKNOWN_ITEM: Final = Cite("request.unknown_item", "REQ-1")
@@ -33,60 +34,47 @@ REASONS: Final = (
 )  # fmt: skip
 
 
-def judge(case: Case) -> None:
+def ask(question: Question, request: AccessRequest) -> None:
     """REQ-1 (everything named is in the catalogue) and REQ-6 (a list says by what it was selected)."""
-    _known(case)
-    activity = case.request.activity
+    _known(question, request)
+    activity = request.activity
     if activity.kind == "list_extraction" and activity.selected_by is None:
-        case.refuse(SELECTION_NOT_STATED)
+        question.refuse(SELECTION_NOT_STATED)
 
 
-def _known(case: Case) -> None:
-    book, request, requester = case.book, case.request, case.request.requester
-    if len(case.known) < len(case.asked):
-        unknown = [asked for asked in case.asked if asked.item is None]
-        for asked in unknown:
-            asked.reasons.append(UNKNOWN_ITEM)
-        _detail(case, UNKNOWN_ITEM, [asked.id for asked in unknown], book.items)
-    strange = [name for name in (request.purpose, *request.anticipated_purposes) if name not in book.purposes]
+def _known(question: Question, request: AccessRequest) -> None:
+    book, requester = question.book, request.requester
+    strange = [asked for asked in question.asked if asked.item is None]
+    for asked in strange:
+        asked.reasons.append(UNKNOWN_ITEM)
     if strange:
-        _unknown(case, UNKNOWN_PURPOSE, strange, book.purposes)
-    if case.holder is None:
-        _unknown(case, UNKNOWN_HOLDER, [request.holder], book.holders)
-    if case.organization is None:
-        _unknown(case, UNKNOWN_REQUESTER, [requester.organization], book.organizations)
-    if requester.business not in book.businesses:
-        _unknown(case, UNKNOWN_REQUESTER, [requester.business], book.businesses)
-    if requester.system not in book.systems:
-        _unknown(case, UNKNOWN_REQUESTER, [requester.system], book.systems)
-    if request.recipient is not None or request.record is not None or request.receipt is not None:
-        _agreements(case)
+        _detail(question, UNKNOWN_ITEM, [asked.id for asked in strange], book.items)
+    for reason, named, known in (
+        (UNKNOWN_PURPOSE, (request.purpose, *request.anticipated_purposes), book.purposes),
+        (UNKNOWN_HOLDER, (request.holder,), book.holders),
+        (UNKNOWN_REQUESTER, (requester.organization,), book.organizations),
+        (UNKNOWN_REQUESTER, (requester.business,), book.businesses),
+        (UNKNOWN_REQUESTER, (requester.system,), book.systems),
+        (UNKNOWN_AGREEMENT, _agreements(request), book.agreements),
+    ):
+        unknown = [name for name in dict.fromkeys(named) if name not in known]
+        if unknown:
+            question.refuse(reason)
+            _detail(question, reason, unknown, known)
 
 
-def _agreements(case: Case) -> None:
-    request = case.request
-    claimed = (
-        request.recipient.agreement if request.recipient is not None else None,
-        request.record.agreement if request.record is not None else None,
-        request.receipt.agreement if request.receipt is not None else None,
-    )
-    known = case.book.agreements
-    unknown = [name for name in dict.fromkeys(claimed) if name is not None and name not in known]
-    if unknown:
-        _unknown(case, UNKNOWN_AGREEMENT, unknown, known)
+def _agreements(request: AccessRequest) -> list[str]:
+    """The agreements and notices that the request claims."""
+    claims = (request.recipient, request.record, request.receipt)
+    return [claim.agreement for claim in claims if claim is not None and claim.agreement is not None]
 
 
-def _unknown(case: Case, reason: Cite, names: list[str], known: Iterable[str]) -> None:
-    case.refuse(reason)
-    _detail(case, reason, names, known)
-
-
-def _detail(case: Case, reason: Cite, names: list[str], known: Iterable[str]) -> None:
+def _detail(question: Question, reason: Cite, names: list[str], known: Iterable[str]) -> None:
     """Which names are unknown, each with the nearest known one, for the remedy's text."""
     candidates = sorted(known)
     told = []
-    for name in dict.fromkeys(names):
+    for name in names:
         near = get_close_matches(name, candidates, n=1)
         told.append(f"{name} (→ {near[0]} ?)" if near else name)
-    earlier = case.details.get(reason.code)
-    case.details[reason.code] = ", ".join([earlier, *told] if earlier else told)
+    earlier = question.details.get(reason.code)
+    question.details[reason.code] = ", ".join([earlier, *told] if earlier else told)

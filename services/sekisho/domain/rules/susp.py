@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from sekisho.domain.case import Asked, Case
+from sekisho.domain.case import Case
 from sekisho.domain.events import SuspensionOrdered
+from sekisho.domain.question import Asked
 from sekisho.domain.verdict import Cite
 
 USE: Final = Cite("subject.use_suspended", "SUSP-1")
@@ -21,28 +23,31 @@ _TO_THIRD_PARTIES: Final = frozenset({"third_party", "opt_out", "claim_assignmen
 
 def judge(case: Case) -> None:
     """SUSP-1 to SUSP-3: a stop binds the holder, and entrustees and joint users for its holder ids as well."""
-    if not case.state.suspensions or not case.individual or case.holder is None:
+    question, request = case.question, case.request
+    if not case.state.suspensions or not question.individual or question.holder is None:
         return
-    if case.request.legal_basis is not None:
+    if request.legal_basis is not None:
         return
-    if case.request.action == "use":
-        _stop(case, "use", OTHERS_USE if case.foreign_hands else USE, case.known)
-        _stop(case, "provision", PROVISION, [asked for asked in case.known if asked.id in case.on_consent])
-    elif case.request.action == "provide":
-        recipient = case.request.recipient
+    if request.action == "use":
+        _stop(case, "use", OTHERS_USE if question.foreign_hands else USE, question.known)
+        opened = [asked for asked in question.known if asked.id in case.on_consent]
+        _stop(case, "provision", PROVISION, opened)
+    elif request.action == "provide":
+        recipient = request.recipient
         if recipient is not None and recipient.relation in _TO_THIRD_PARTIES:
-            _stop(case, "provision", OTHERS_PROVISION if case.foreign_hands else PROVISION, case.known)
+            reason = OTHERS_PROVISION if question.foreign_hands else PROVISION
+            _stop(case, "provision", reason, question.known)
 
 
-def _stop(case: Case, kind: str, reason: Cite, asked_items: list[Asked]) -> None:
-    assert case.holder is not None
-    for stop in case.state.suspensions_in_force(kind, case.holder.organization, case.at):
+def _stop(case: Case, kind: str, reason: Cite, asked_items: Sequence[Asked]) -> None:
+    assert case.question.holder is not None
+    for stop in case.state.suspensions_in_force(kind, case.question.holder.organization, case.at):
         if not _names_purpose(case, stop):
             continue
         for asked in asked_items:
             if stop.items is None or asked.id in stop.items:
-                asked.reasons.append(reason)
+                case.refuse(asked, reason)
 
 
 def _names_purpose(case: Case, stop: SuspensionOrdered) -> bool:
-    return stop.purposes is None or any(purpose.id in stop.purposes for purpose in case.purposes)
+    return stop.purposes is None or any(purpose.id in stop.purposes for purpose in case.question.purposes)

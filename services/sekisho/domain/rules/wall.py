@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain.book import Item, Purpose
-from sekisho.domain.case import Asked, Case
-from sekisho.domain.clauses import WRITTEN_STAGE, consult, is_written
+from sekisho.domain.case import Case
+from sekisho.domain.clauses import WRITTEN_STAGE, is_written
+from sekisho.domain.question import Asked, Need, Question
+from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, NON_PUBLIC, RESTRICTED_CUSTOMER_CHECK
 
@@ -44,86 +46,88 @@ _SOLICITING: Final = frozenset(
 )
 
 
-def judge(case: Case) -> None:
-    """Every WALL rule, as far as the wall rules this request."""
-    request = case.request
+def ask(question: Question, request: AccessRequest) -> None:
+    """Every WALL rule that does not depend on the person, and the consents that the others need."""
     if request.legal_basis is not None or request.action == "receive":
         return
-    if request.action == "provide" and not case.solicits:
+    if request.action == "provide" and not question.solicits:
         return
-    if case.solicits:
-        _restricted_customer(case)
+    question.restrictable = _restrictable(question, request)
     non_public = []
-    for asked in case.known:
+    for asked in question.known:
         assert asked.item is not None
         if asked.item.item_class in _PUBLIC:
             asked.bases.append(NOT_NON_PUBLIC)
         elif asked.item.item_class in NON_PUBLIC:
             non_public.append(asked)
-    if non_public and case.holder is not None:
-        for purpose in case.purposes:
-            _wall(case, non_public, purpose)
+    if question.holder is not None:
+        for purpose in question.purposes:
+            _wall(question, request, non_public, purpose)
 
 
-def _wall(case: Case, non_public: list[Asked], purpose: Purpose) -> None:
-    """The non-public items for one purpose: which need consent, by which rule, and whether one serves."""
-    check = purpose.id == RESTRICTED_CUSTOMER_CHECK
+def judge(case: Case) -> None:
+    """WALL-13: a bank under IBR 212 does not solicit a restricted customer, nor one whose checks are not recorded."""
+    if not case.question.restrictable:
+        return
+    fault = _restriction(case)
+    if fault is not None:
+        case.whole.append(fault)
+        if case.question.implied:
+            case.whole.append(IMPLIED)
+
+
+def _wall(question: Question, request: AccessRequest, non_public: list[Asked], purpose: Purpose) -> None:
+    """The non-public items for one purpose: which need consent, and by which rule."""
     needing: list[Asked] = []
     missing: list[Cite] = []
+    named = purpose.id
     for asked in non_public:
         assert asked.item is not None
-        if check and asked.item.item_class == "npfi" and _regime(case) == "bank":
-            asked.bases.append(CHECK_CARVED_OUT)
-            continue
-        counted = check and asked.item.item_class == "npfi"
-        rule = MISSING_4 if counted else _needs_consent(case, asked.item, purpose)
+        if purpose.id == RESTRICTED_CUSTOMER_CHECK and asked.item.item_class == "npfi":
+            if _regime(question) == "bank":
+                asked.bases.append(CHECK_CARVED_OUT)
+                continue
+            rule: Cite | None = MISSING_4
+            named = INSURANCE_SOLICITATION
+        else:
+            rule = _needs_consent(question, request, asked.item, purpose)
         if rule is not None:
             needing.append(asked)
             missing.append(rule)
-    if not needing:
-        return
-    named = INSURANCE_SOLICITATION if check and MISSING_4 in missing else purpose.id
-    for asked, rule, nearest in zip(
-        needing, missing, consult(case, needing, _CROSS_SELL, named), strict=True
-    ):
-        if nearest is None:
-            asked.bases.append(BY_CONSENT)
-            continue
-        asked.reasons.extend(nearest or (rule,))
-        if case.implied and named == INSURANCE_SOLICITATION:
-            asked.reasons.append(IMPLIED)
+    implied = IMPLIED if question.implied and named == INSURANCE_SOLICITATION else None
+    question.need(Need(_CROSS_SELL, named, tuple(needing), tuple(missing), False, BY_CONSENT, implied))
 
 
-def _regime(case: Case) -> str | None:
-    return None if case.organization is None else case.organization.regime
+def _regime(question: Question) -> str | None:
+    return None if question.organization is None else question.organization.regime
 
 
-def _needs_consent(case: Case, item: Item, purpose: Purpose) -> Cite | None:
+def _needs_consent(question: Question, request: AccessRequest, item: Item, purpose: Purpose) -> Cite | None:
     """The first rule by which this use of a non-public item needs the customer's prior consent."""
-    if item.item_class == "npfi" and purpose.id == INSURANCE_SOLICITATION and not case.off("WALL-1"):
+    if item.item_class == "npfi" and purpose.id == INSURANCE_SOLICITATION and not question.off("WALL-1"):
         return MISSING_1
-    if item.item_class == "npii" and _leaves_insurance(case, purpose) and not case.off("WALL-2"):
+    if item.item_class == "npii" and _leaves_insurance(question, purpose) and not question.off("WALL-2"):
         return MISSING_2
     if purpose.solicits is None:
         return None
-    if _anothers_product(case) and not case.off("WALL-3"):
+    if _anothers_product(question, request) and not question.off("WALL-3"):
         return MISSING_3
-    if _other_line(case, item, purpose) and not case.off("WALL-15"):
+    if _other_line(question, item, purpose) and not question.off("WALL-15"):
         return MISSING_15
     return None
 
 
-def _leaves_insurance(case: Case, purpose: Purpose) -> bool:
+def _leaves_insurance(question: Question, purpose: Purpose) -> bool:
     """WALL-2: a soliciting bank leaves it with any other business, a bank agent with bank business."""
-    regime = _regime(case)
+    regime = _regime(question)
     if regime == "bank":
         return purpose.business != "insurance_solicitation"
     return regime == "bank_agent" and purpose.business in _AGENCY_LINES
 
 
-def _anothers_product(case: Case) -> bool:
+def _anothers_product(question: Question, request: AccessRequest) -> bool:
     """WALL-3: the product is neither the holder's nor that of the one the data was obtained for (null: no other)."""
-    provider, holder = case.request.product_provider, case.holder
+    provider, holder = request.product_provider, question.holder
     return (
         provider is not None
         and holder is not None
@@ -131,28 +135,24 @@ def _anothers_product(case: Case) -> bool:
     )
 
 
-def _other_line(case: Case, item: Item, purpose: Purpose) -> bool:
+def _other_line(question: Question, item: Item, purpose: Purpose) -> bool:
     """WALL-15: within the group, proposing a product of a business other than the one the item belongs to."""
     return (
-        case.organization is not None
-        and case.organization.group
+        question.organization is not None
+        and question.organization.group
         and item.product_line is not None
         and item.product_line != purpose.solicits
     )
 
 
-def _restricted_customer(case: Case) -> None:
-    """WALL-13: a bank under IBR 212 does not solicit a restricted customer, nor one whose checks are not recorded."""
-    activity = case.request.activity.kind
-    if _regime(case) != "bank" or activity not in _SOLICITING or case.off("WALL-13"):
-        return
-    if not any(purpose.id == INSURANCE_SOLICITATION for purpose in case.purposes):
-        return
-    fault = _restriction(case)
-    if fault is not None:
-        case.refuse(fault)
-        if case.implied:
-            case.refuse(IMPLIED)
+def _restrictable(question: Question, request: AccessRequest) -> bool:
+    """Whether WALL-13 looks at the person: a soliciting bank, a soliciting activity, insurance among the purposes."""
+    return (
+        _regime(question) == "bank"
+        and request.activity.kind in _SOLICITING
+        and any(purpose.id == INSURANCE_SOLICITATION for purpose in question.purposes)
+        and not question.off("WALL-13")
+    )
 
 
 def _restriction(case: Case) -> Cite | None:
@@ -160,10 +160,10 @@ def _restriction(case: Case) -> Cite | None:
     if restricted:
         return RESTRICTED
     check = case.state.restriction_check(case.at)
-    asked = check is not None and check.declared_on is not None and check.declared_on <= case.day
-    matched = check is not None and check.matched_on is not None and check.matched_on <= case.day
+    asked = check is not None and check.declared_on is not None and check.declared_on <= case.question.day
+    matched = check is not None and check.matched_on is not None and check.matched_on <= case.question.day
     special = restricted is None and check is not None and bool(check.special_circumstances)
-    matching_due = case.request.activity.kind in WRITTEN_STAGE
+    matching_due = case.activity.kind in WRITTEN_STAGE
     return UNCHECKED if not asked or special or (matching_due and not matched) else None
 
 
@@ -180,7 +180,7 @@ def obligations(case: Case) -> tuple[Cite, ...]:
     owed: list[Cite] = []
     if served.difference(*[items for grant, items, _ in serving if grant.explained_method != "oral"]):
         owed.append(SEND_EXPLANATION)
-    if case.request.activity.kind not in WRITTEN_STAGE and served.difference(
+    if case.activity.kind not in WRITTEN_STAGE and served.difference(
         *[items for _, items, written in serving if written]
     ):
         owed.append(OBTAIN_WRITTEN)

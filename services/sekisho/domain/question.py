@@ -1,0 +1,153 @@
+"""What a request asks, apart from the person and the hour: resolved against the rulebook, judged as far as it goes.
+
+Thousands of requests ask the same of different persons (a list, a campaign, a nightly run): all that does not depend
+on the person is found once a day and remembered (`decision.asked`). A rule that depends on the person's consent does
+not look at consents itself: it declares a `Need`, and one place consults (`sekisho.domain.clauses`).
+
+What is unknown stays None and is judged by no rule but REQ-1, so that an operator can tell a gap in the configuration
+from a breach.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
+from sekisho.domain.request import AccessRequest
+from sekisho.domain.verdict import Cite
+from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, Role
+
+HOME: Final = "JP"
+
+
+class Asked:
+    """One asked item: its catalogue entry (None: unknown), and what is found of it whoever the person is."""
+
+    __slots__ = ("bases", "id", "item", "place", "reasons", "role")
+
+    def __init__(self, place: int, item_id: str, role: Role, item: Item | None) -> None:
+        self.place = place
+        self.id = item_id
+        self.role: Role = role
+        self.item = item
+        self.reasons: list[Cite] = []
+        self.bases: list[Cite] = []
+
+
+class Need(NamedTuple):
+    """A consent that items need for a purpose, and what follows where one serves or none does."""
+
+    kinds: frozenset[str]
+    purpose: str
+    asked: tuple[Asked, ...]
+    own: tuple[Cite, ...]
+    """By item: the rule's own reason."""
+    beside: bool
+    """Whether the own reason stands beside the clauses of the nearest consent, or only where there is none at all."""
+    serves: Cite | None = None
+    """The basis that a serving consent gives."""
+    also: Cite | None = None
+    """A reason that stands wherever the need is not met (WALL-14)."""
+    names: str | None = None
+    """A recipient that every consent must name, a cross-sell one too (ACC-5)."""
+    opens: bool = False
+    """Whether a serving consent opens another's data (ACC-5)."""
+    silent: bool = False
+    """Whether a missing consent is no refusal but the lack of a ground (a corporation under PURP)."""
+
+
+class Question:
+    """A request without its person. The families' `ask` fill it; after that nothing changes it."""
+
+    __slots__ = (
+        "action", "asked", "book", "day", "details", "foreign_hands", "guarded", "holder", "ids", "implied",
+        "individual", "known", "needs", "organization", "purposes", "recipient", "restrictable", "solicits",
+        "ungrounded", "whole",
+    )  # fmt: skip
+
+    def __init__(self, request: AccessRequest, book: Rulebook, day: date) -> None:
+        self.book = book
+        self.day = day
+        self.action = request.action
+        self.individual = request.subject_kind == "individual"
+        self.organization: Organization | None = book.organizations.get(request.requester.organization)
+        self.holder: Holder | None = book.holders.get(request.holder)
+        self.foreign_hands = (
+            self.holder is not None and self.holder.organization != request.requester.organization
+        )
+        self.recipient = _recipient(request, self.foreign_hands)
+        """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
+        self.asked: Sequence[Asked] = _asked(request, book)
+        self.known: Sequence[Asked] = [asked for asked in self.asked if asked.item is not None]
+        self.ids = frozenset(asked.id for asked in self.known)
+        self.implied = _implied(request, book)
+        self.purposes = _purposes(request, book, self.implied)
+        self.solicits = any(purpose.solicits is not None for purpose in self.purposes)
+        self.whole: list[Cite] = []
+        self.needs: list[Need] = []
+        self.details: dict[str, str] = {}
+        self.ungrounded: set[str] = set()
+        """Items for which some purpose has no ground in PURP (for a corporation, no refusal by itself)."""
+        self.restrictable = False
+        """Whether the person's being a restricted customer matters (WALL-13)."""
+        self.guarded = False
+        """Whether the whole request is of a kind that no family judges yet."""
+
+    def refuse(self, reason: Cite) -> None:
+        """The whole request is refused for this reason, at every item."""
+        self.whole.append(reason)
+
+    def off(self, rule: str) -> bool:
+        """Whether a policy rule is switched off for the requester's organization."""
+        return self.organization is not None and (rule, self.organization.id) in self.book.switched_off
+
+    def need(self, need: Need) -> None:
+        """Declares a need, unless no item has it."""
+        if need.asked:
+            self.needs.append(need)
+
+
+def to_third_party(request: AccessRequest, book: Rulebook) -> bool:
+    """Whether the request is a provision to a third party in Japan, which the standing PROV rules judge."""
+    recipient = request.recipient
+    if request.action != "provide" or recipient is None or recipient.relation != "third_party":
+        return False
+    known = book.organizations.get(recipient.id)
+    country = known.country if known is not None else recipient.country  # FORN-0: the registered one first
+    return country == HOME
+
+
+def _recipient(request: AccessRequest, foreign_hands: bool) -> str | None:
+    if request.action == "provide":
+        return None if request.recipient is None else request.recipient.id
+    return request.requester.organization if foreign_hands else None
+
+
+def _asked(request: AccessRequest, book: Rulebook) -> list[Asked]:
+    """The requested items, and those that selected the persons, which count as requested (REQ-6)."""
+    roles: dict[str, Role] = dict.fromkeys(request.items, "requested")
+    for item in request.activity.selected_by or ():
+        roles.setdefault(item, "selection")
+    return [
+        Asked(place, item, role, book.items.get(item)) for place, (item, role) in enumerate(roles.items())
+    ]
+
+
+def _implied(request: AccessRequest, book: Rulebook) -> bool:
+    """Whether the list's name implies a solicitation that the request does not state (WALL-14)."""
+    name = request.activity.list_name
+    if not name or INSURANCE_SOLICITATION in (request.purpose, *request.anticipated_purposes):
+        return False
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return any(term in plain for term in book.solicitation_terms)
+
+
+def _purposes(request: AccessRequest, book: Rulebook, implied: bool) -> list[Purpose]:
+    """The known purposes that every rule is applied to: the stated, the anticipated and the implied one."""
+    names = dict.fromkeys((request.purpose, *request.anticipated_purposes))
+    if implied:
+        names[INSURANCE_SOLICITATION] = None
+    return [known for name in names if (known := book.purposes.get(name)) is not None]
