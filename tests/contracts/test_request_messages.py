@@ -257,7 +257,7 @@ def test_an_unknown_value_is_named_with_the_nearest_known_one(path: str, value: 
         ("holder", "", "empty"),
         ("requester.operator", "", "empty"),
         ("holder", "x" * 257, "too_long"),
-        ("activity.list_name", "x" * 4001, "too_long"),
+        ("activity.list_name", "x" * 20_001, "too_long"),
         ("subject.id", "C-1\0EV-1", "forbidden_character"),
         ("subject.id", "C-1\n", "forbidden_character"),
         ("recipient.name", "a\0b", "forbidden_character"),

@@ -24,7 +24,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 MAX_ID: Final = 256
-MAX_TEXT: Final = 4000
+MAX_TEXT: Final = 20_000
+"""Characters of a text: room for the information on a country abroad (ER 17)."""
 MAX_MANY: Final = 500
 """Elements of any list but a list request's subjects: contract.md bounds `items`, the others follow."""
 MAX_OFFSET: Final = 2**63 - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeVar, get_args
@@ -94,9 +95,8 @@ def _once(model: type[BaseModel] | None, pairs: list[tuple[str, Any]]) -> dict[s
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    names = [name for name, _ in pairs]
-    twice = next(name for name in names if names.count(name) > 1)
-    raise InvalidMessageError("duplicate_field", _field_among(names, twice, model))
+    [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
+    raise InvalidMessageError("duplicate_field", _field_among(list(found), twice, model))
 
 
 def _field_among(names: Sequence[str], name: str, model: type[BaseModel] | None) -> str:
