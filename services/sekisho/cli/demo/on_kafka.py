@@ -21,6 +21,7 @@ from sekisho.cli.here import (
     write_rulebook,
 )
 from sekisho.cli.screen import Screen
+from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS
 from sekisho.local.broker import LocalKafka
 from sekisho.log.port import Log
 from sekisho.log.topics import create_topics
@@ -69,7 +70,7 @@ def _own_kafka(screen: Screen, settings: Settings, folder: Path, ending: ExitSta
 async def _create(settings: Settings, bootstrap: str) -> None:
     log = open_log(settings, bootstrap)
     try:
-        await create_topics(log, topic_plan(settings))
+        await create_topics(log, topic_plan(settings), (*GATE_TOPICS, RULEBOOKS))
     finally:
         await log.close()
 
@@ -79,6 +80,8 @@ async def _delete(settings: Settings, bootstrap: str) -> None:
     try:
         for name in await log.describe(list(topic_names(settings))):
             await log.delete(name)
+        for group in ("gate", "router"):
+            await log.delete_group_offsets(f"{settings.topic.prefix}{group}")
     finally:
         await log.close()
 

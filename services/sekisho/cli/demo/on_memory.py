@@ -12,6 +12,7 @@ from sekisho.cli.demo.memory_gates import running
 from sekisho.cli.demo.performance import Performance, epilogue, perform_on
 from sekisho.cli.here import GateHome, world_of_today, write_rulebook
 from sekisho.cli.screen import Screen
+from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS
 from sekisho.log.memory import MemoryConfig, MemoryLog
 from sekisho.log.topics import create_topics
 from sekisho.settings import Settings, child_environment
@@ -50,7 +51,7 @@ async def _play(performance: Performance, variables: dict[str, str]) -> int:
         rebalance_timeout_s=settings.kafka.rebalance_seconds,
     )
     log = MemoryLog(config, lambda: int(time.time() * 1000))
-    await create_topics(log, topic_plan(settings))
+    await create_topics(log, topic_plan(settings), (*GATE_TOPICS, RULEBOOKS))
     async with running(log, variables) as gates:
         await gates.ready()
         code = await perform_on(performance, log, gates)
