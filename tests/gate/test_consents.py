@@ -7,7 +7,18 @@ import asyncio
 import pytest
 
 from faults.unsafe_memory import UnsafeFaults
-from gate.world import HMAC_KEY, LIMITS, SUSPENDED, World, changed, codes, consent, request, subject_in, suspension
+from gate.world import (
+    HMAC_KEY,
+    LIMITS,
+    SUSPENDED,
+    World,
+    changed,
+    codes,
+    consent,
+    request,
+    subject_in,
+    suspension,
+)
 from sekisho.gate.remedies import NotSkippableError, Remedies
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.memory import MemoryLog
@@ -17,7 +28,13 @@ from sekisho.log.port import Outgoing, Partition
 def remedies(world: World) -> Remedies:
     """What an operator may do to this world."""
     return Remedies(
-        world.log, world.names, f"{world.prefix}gate", f"{world.prefix}gate-", HMAC_KEY, world.limits, world.clocks
+        world.log,
+        world.names,
+        f"{world.prefix}gate",
+        f"{world.prefix}gate-",
+        HMAC_KEY,
+        world.limits,
+        world.clocks,
     )
 
 
@@ -61,12 +78,18 @@ async def test_the_first_content_of_an_event_id_wins(world: World) -> None:
     await world.tell(event)
     await world.tell(event)
     await world.tell(event | {"items": ["customer.name"]})
-    await world.ask(request(subject, items=["customer.name"]), request(subject, items=["savings.maturity_date"]))
+    await world.ask(
+        request(subject, items=["customer.name"]), request(subject, items=["savings.maturity_date"])
+    )
     name, maturity = await world.decisions(2)
     assert name["effect"] == "allow"
     assert codes(maturity) == ["subject.use_suspended"]
     (rejected,) = await world.rejected(1)
-    assert (rejected["cause"], rejected["field"], rejected["position"]["offset"]) == ("id_reused", "event_id", 2)
+    assert (rejected["cause"], rejected["field"], rejected["position"]["offset"]) == (
+        "id_reused",
+        "event_id",
+        2,
+    )
 
 
 # misrouted events
@@ -167,4 +190,3 @@ async def test_only_what_cannot_be_decoded_can_be_skipped(world: World) -> None:
         with pytest.raises(NotSkippableError):
             await remedies(world).skip(partition, at)
     await world.rejected(0)
-

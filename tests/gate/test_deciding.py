@@ -10,7 +10,7 @@ import pytest
 from faults.unsafe_memory import UnsafeFaults
 from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
 from sekisho.contracts import identity
-from sekisho.gate import ruling
+from sekisho.domain.decision import decide
 from sekisho.log.memory import MemoryLog
 from sekisho.log.port import Outgoing, Partition
 
@@ -220,14 +220,13 @@ async def test_any_other_exception_of_one_record_rejects_that_record(
 ) -> None:
     """A defect over one request is told in writing, and the others of its turn are decided."""
     victim = request(subject_in(0))
-    real = ruling.decide
 
     def defective(asked: object, *rest: object) -> object:
         if getattr(asked, "request_id", None) == victim["request_id"]:
             raise ZeroDivisionError
-        return real(asked, *rest)  # type: ignore[arg-type]  # passed on as they came
+        return decide(asked, *rest)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(ruling, "decide", defective)
+    monkeypatch.setattr("sekisho.gate.ruling.decide", defective)
     await world.ask(request(subject_in(0)), victim, request(subject_in(0)))
     await world.gate()
     decisions = await world.decisions(2)
@@ -303,7 +302,8 @@ async def test_an_answer_above_the_limit_becomes_a_refusal(world: World) -> None
     """An encoded output that is too large is answered deny `request.too_large` instead."""
     await world.gate(limits=changed(LIMITS, output_bytes=6_000))
     await world.ask(
-        request(subject_in(1), items=[f"no.such.item.{number}" for number in range(80)]), request(subject_in(1))
+        request(subject_in(1), items=[f"no.such.item.{number}" for number in range(80)]),
+        request(subject_in(1)),
     )
     large, small = await world.decisions(2)
     assert codes(large) == ["request.too_large"]

@@ -16,7 +16,9 @@ async def test_two_gates_share_the_lanes_and_answer_every_request_once(kafka_wor
     await kafka_world.shared_by(first, second)
     subject = subject_in(1)
     await kafka_world.tell(suspension(subject))
-    await kafka_world.ask(*(request(subject_in(number % 4, number // 4)) for number in range(40)), request(subject))
+    await kafka_world.ask(
+        *(request(subject_in(number % 4, number // 4)) for number in range(40)), request(subject)
+    )
     decisions = await kafka_world.decisions(41)
     assert effects(decisions).count("deny") == 2
     assert codes(next(each for each in decisions if each["effect"] == "deny")) == ["subject.use_suspended"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sekisho.bootstrap import gate_vocabulary
+from sekisho.bootstrap import CLOCKS, gate_vocabulary
 from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.contracts.shared_models import Engine
@@ -25,7 +24,14 @@ from sekisho.gate.report import Report
 from sekisho.gate.service import GateService, GateSetup
 from sekisho.gate.topics import TopicNames
 from sekisho.log.port import Log, Outgoing, Partition, Record
-from sekisho.rulebook import LoadedRulebook, compile_sources, days_from_base, read_texts, sample_path, shift_days
+from sekisho.rulebook import (
+    LoadedRulebook,
+    compile_sources,
+    days_from_base,
+    read_texts,
+    sample_path,
+    shift_days,
+)
 from sekisho.telemetry.health import Health
 from sekisho.telemetry.metrics import GateMetrics
 
@@ -115,7 +121,7 @@ class World:
     folder: Path
     partitions: int = PARTITIONS
     limits: GateLimits = LIMITS
-    clocks: Clocks = Clocks(time.time, time.monotonic)
+    clocks: Clocks = CLOCKS
     gates: list[GateService] = field(default_factory=list)
     health: dict[int, Health] = field(default_factory=dict)
     metrics: dict[int, GateMetrics] = field(default_factory=dict)
@@ -123,8 +129,15 @@ class World:
     @property
     def names(self) -> TopicNames:
         """The topics' full names."""
-        kinds = ("access-requests", "consent-events", "access-decisions", "provision-records", "rejected-events")
-        return TopicNames(*(self.prefix + kind for kind in kinds), self.prefix + "rulebooks")
+        prefix = self.prefix
+        return TopicNames(
+            requests=f"{prefix}access-requests",
+            consents=f"{prefix}consent-events",
+            decisions=f"{prefix}access-decisions",
+            records=f"{prefix}provision-records",
+            rejected=f"{prefix}rejected-events",
+            rulebooks=f"{prefix}rulebooks",
+        )
 
     async def create(self, **config: str) -> None:
         """Makes the topics; `config` is of those that gates write."""
@@ -162,16 +175,25 @@ class World:
         ready: bool = True,
     ) -> GateService:
         """Starts a gate, and waits until it is ready."""
+        gate = await self.start(self.setup(name, limits), lane=lane, log=log)
+        if ready:
+            await self.until(lambda: self.is_ready(gate))
+        return gate
+
+    async def start(
+        self,
+        setup: GateSetup,
+        *,
+        lane: Callable[[Seat, Desk], Lane] = DecidingLane,
+        log: Log | None = None,
+    ) -> GateService:
+        """Starts a gate."""
         health = Health()
         metrics = GateMetrics(gate_vocabulary(rulebook(), self.partitions), health)
-        gate = GateService(
-            log or self.log, self.setup(name, limits), Report(metrics, health, self.clocks.wall), lane=lane
-        )
+        gate = GateService(log or self.log, setup, Report(metrics, health, self.clocks.wall), lane=lane)
         await gate.start()
         self.gates.append(gate)
         self.health[id(gate)], self.metrics[id(gate)] = health, metrics
-        if ready:
-            await self.until(lambda: self.is_ready(gate))
         return gate
 
     def is_ready(self, gate: GateService) -> bool:
@@ -254,7 +276,10 @@ class World:
     async def decisions(self, count: int) -> list[dict[str, Any]]:
         """Waits for so many decisions in all; gives them by request position."""
         found = await self.wait_for(self.names.decisions, count)
-        return sorted(found, key=lambda each: (each["request_position"]["partition"], each["request_position"]["offset"]))
+        return sorted(
+            found,
+            key=lambda each: (each["request_position"]["partition"], each["request_position"]["offset"]),
+        )
 
     async def rejected(self, count: int) -> list[dict[str, Any]]:
         """Waits for so many rejected events in all."""
@@ -263,7 +288,7 @@ class World:
     async def wait_for(self, topic: str, count: int) -> list[dict[str, Any]]:
         """Waits until a topic holds so many committed messages, and fails if it holds more."""
         async with asyncio.timeout(WAIT_S):
-            while len(found := await self.data(topic)) < count:
+            while len(found := await self.data(topic)) < count:  # noqa: ASYNC110  a log has no event to wait for
                 await asyncio.sleep(0.02)
         assert len(found) == count, found
         return found
@@ -271,13 +296,13 @@ class World:
     async def until(self, holds: Callable[[], bool]) -> None:
         """Waits until something holds."""
         async with asyncio.timeout(WAIT_S):
-            while not holds():
+            while not holds():  # noqa: ASYNC110  what holds is not told by an event
                 await asyncio.sleep(0.01)
 
     async def until_async(self, found: Callable[[], Awaitable[object]]) -> None:
         """Waits until something is found."""
         async with asyncio.timeout(WAIT_S):
-            while not await found():
+            while not await found():  # noqa: ASYNC110  what is found is not told by an event
                 await asyncio.sleep(0.02)
 
 

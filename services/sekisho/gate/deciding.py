@@ -76,15 +76,14 @@ class DecidingLane(Lane):
         check_identity(state, self.desk.topics.identity())
         marks, parts = state.marks, self.parts
         await self.call(self._reader.start())
-        await self.call(
-            self._reader.assign(
-                {
-                    parts.consents: marks.consents_next,
-                    parts.decisions: marks.decisions_next,
-                    parts.rejected: marks.rejected_next,
-                }
-            )
-        )
+        ends = {at: await self.call(bounds(self._reader, at)) for at in (parts.decisions, parts.rejected)}
+        positions = {
+            parts.consents: marks.consents_next,
+            # what retention has deleted since is not there to be folded
+            parts.decisions: max(marks.decisions_next, ends[parts.decisions].start),
+            parts.rejected: max(marks.rejected_next, ends[parts.rejected].start),
+        }
+        await self.call(self._reader.assign(positions))
         self._reader.pause(parts.decisions, parts.rejected)
         self._prepare(state)
         await self._restore(state)

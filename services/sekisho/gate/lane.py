@@ -155,6 +155,11 @@ class Lane(ABC):
         self.inbox.wake()
 
     @property
+    def has_committed(self) -> bool:
+        """Whether a turn of this lane was committed."""
+        return self.committed_next > 0
+
+    @property
     def losing(self) -> bool:
         """Whether the lane is to end as soon as it can."""
         return self._losing.is_set()
@@ -189,9 +194,7 @@ class Lane(ABC):
             async with asyncio.timeout(seconds):
                 await work
         except (TimeoutError, LogError, RuntimeError) as error:
-            _log.warning(
-                "lane_closing_incomplete", partition=self.seat.at.partition, step=what, error=error
-            )
+            _log.warning("lane_closing_incomplete", partition=self.seat.at.partition, step=what, error=error)
 
     async def call(self, work: Awaitable[T]) -> T:
         """Any call to the log, under its time-out. Raises UnavailableError when there is no answer."""

@@ -64,8 +64,8 @@ class Lanes:
         self.halted: str | None = None
         """Why all lanes stand still, for good: the process must be started anew."""
         self._stopping = asyncio.Event()
-        self._failed = asyncio.Event()
-        self._failures = 0
+        self._rejoin_at: float | None = None
+        self._failures: dict[Partition, int] = {}
 
     # life
 
@@ -74,7 +74,7 @@ class Lanes:
         await self._reader.start()
         try:
             while not self._stopping.is_set() and self.halted is None:
-                if self._failed.is_set():
+                if self._rejoin_at is not None and self._clocks.steady() >= self._rejoin_at:
                     await self._rejoin()
                 await self._poll()
         finally:
@@ -165,23 +165,27 @@ class Lanes:
         self.stopped[at] = str(error)
 
     def _note_failure(self, lane: Lane, error: Exception) -> None:
+        """The lane is let go; the others go on until the group is left and joined again, later at each failure."""
         at = lane.seat.at
         lane.ended_by = "fenced" if isinstance(error, FencedError) else "failed"
         _log.warning(
-            "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, error=error
+            "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, exc_info=error
         )
-        self._failed.set()
+        self._set_paused(lane, paused=True)
+        failures = self._failures[at] = self._failures.get(at, 0) + 1
+        pause = self._limits.backoff_seconds * 2 ** min(failures - 1, _DOUBLINGS)
+        at_time = self._clocks.steady() + min(pause, self._limits.backoff_max_seconds)
+        self._rejoin_at = at_time if self._rejoin_at is None else min(at_time, self._rejoin_at)
 
     async def _rejoin(self) -> None:
         """Leaves the group and joins it again: the new assignment is the proof of ownership."""
-        self._failures += 1
-        longest = self._limits.backoff_max_seconds
-        pause = min(self._limits.backoff_seconds * 2 ** min(self._failures - 1, _DOUBLINGS), longest)
+        self._rejoin_at = None
         await self._lose(frozenset(self.lanes))
-        await self._sleep(pause)
-        self._failed.clear()
-        if not self._stopping.is_set():
+        try:
             await self._reader.rejoin()
+        except LogError as error:  # the next fetch joins again
+            _log.warning("rejoin_failed", group=self._group, exc_info=error)
+            self._events.log_reachable("the group cannot be joined")
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -218,7 +222,8 @@ class Lanes:
             lane = self._still(at, epochs)
             if lane is not None:
                 lane.inbox.offer(records)
-                self._failures = 0
+                if lane.has_committed:
+                    self._failures.pop(at, None)
 
     def _still(self, at: Partition, epochs: Mapping[Partition, tuple[Lane, int]]) -> Lane | None:
         """The lane for which a fetch was made, unless it was replaced or sought back while the fetch went on."""
@@ -246,14 +251,17 @@ class Lanes:
 
     def _hold_back(self) -> None:
         """A lane with a full turn waiting fetches no more until it has taken it."""
-        for at, lane in self.lanes.items():
+        for lane in self.lanes.values():
             if lane.phase is not Phase.RUNNING:
                 continue
             full = len(lane.inbox) >= self._limits.turn_records
             if full is lane.held_back:
                 continue
-            lane.held_back = full
-            try:
-                (self._reader.pause if full else self._reader.resume)(at)
-            except NotAssignedError:
-                continue  # a rebalance took it meanwhile; its lane is about to be lost
+            self._set_paused(lane, paused=full)
+
+    def _set_paused(self, lane: Lane, *, paused: bool) -> None:
+        lane.held_back = paused
+        try:
+            (self._reader.pause if paused else self._reader.resume)(lane.seat.at)
+        except NotAssignedError:
+            return  # a rebalance took it meanwhile; its lane is about to be lost

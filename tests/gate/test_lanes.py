@@ -1,0 +1,360 @@
+"""Lanes through their lives: failures at every step of a turn, moves between gates, lost offsets, changed topics."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from faults.unsafe_log import Faults, Step, UnsafeLog
+from faults.unsafe_memory import UnsafeFaults
+from gate.test_consents import remedies
+from gate.world import LIMITS, World, changed, codes, effects, request, subject_in, suspension
+from sekisho.gate.deciding import DecidingLane
+from sekisho.gate.remedies import LostRange
+from sekisho.gate.service import GateService
+from sekisho.gate.topics import TopicsChangedError
+from sekisho.log.memory import MemoryLog
+from sekisho.log.port import (
+    CommitUnknownError,
+    FencedError,
+    LogError,
+    MissingTopicError,
+    Partition,
+    SendError,
+    UnavailableError,
+)
+
+
+async def answered_once(world: World, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Waits until all are answered; every request has exactly one decision."""
+    decisions = await world.decisions(len(sent))
+    assert {each["request_id"] for each in decisions} == {each["request_id"] for each in sent}
+    assert len({each["decision_id"] for each in decisions}) == len(sent)
+    return decisions
+
+
+def some(count: int = 12) -> list[dict[str, Any]]:
+    """Requests of persons of every partition."""
+    return [request(subject_in(number % 4, number // 4)) for number in range(count)]
+
+
+STEPS = [
+    (Step.START, UnavailableError("no coordinator")),
+    (Step.BEGIN, UnavailableError("nothing answers")),
+    (Step.SEND, SendError("not sent")),
+    (Step.ANSWER, SendError("not acknowledged")),
+    (Step.OFFSETS, UnavailableError("nothing answers")),
+    (Step.OFFSETS, FencedError("another owner")),
+    (Step.BEFORE_COMMIT, FencedError("another owner")),
+    (Step.BEFORE_COMMIT, CommitUnknownError("no answer")),
+    (Step.AFTER_COMMIT, CommitUnknownError("no answer")),
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), STEPS, ids=[f"{step.name}-{type(error).__name__}" for step, error in STEPS]
+)
+async def test_a_failure_at_any_step_of_a_turn_loses_and_doubles_nothing(
+    world: World, step: Step, error: LogError
+) -> None:
+    """After any failure of the transaction machinery the lane is let go and taken again; each request is answered once."""
+    faults = Faults()
+    await world.gate(log=UnsafeLog(world.log, faults), ready=False)  # type: ignore[arg-type]  # a MemoryLog
+    sent = some()
+    faults.fail(step, error, times=2)
+    await world.ask(*sent[:6])
+    if step is Step.START:
+        await world.gate("b", ready=False)  # the rebalance has lanes taken anew
+    await world.until(lambda: faults.is_spent)
+    await world.ask(*sent[6:])
+    await answered_once(world, sent)
+    await world.rejected(0)
+
+
+async def test_a_turn_that_grew_too_old_is_aborted_and_done_again(world: World) -> None:
+    """A deliberate abort keeps the lane, seeks back to the committed offset, and answers each request once."""
+    faults = Faults()
+    gate = await world.gate(log=UnsafeLog(world.log, faults), limits=changed(LIMITS, turn_seconds=0.1))  # type: ignore[arg-type]  # a MemoryLog
+    lanes = dict(gate.lanes.lanes) if gate.lanes is not None else {}
+    faults.delay(Step.ANSWER, 0.2)
+    sent = some()
+    await world.ask(*sent)
+    await answered_once(world, sent)
+    assert faults.is_spent
+    assert gate.lanes is not None
+    assert gate.lanes.lanes == lanes
+
+
+async def test_without_the_seek_after_an_abort_requests_are_lost(world: World) -> None:
+    """The control: a lane that does not seek back passes over the aborted turn's requests."""
+
+    class Careless(DecidingLane):
+        async def seek_back(self) -> None:
+            """Forgets to."""
+
+    faults = Faults()
+    await world.gate(
+        log=UnsafeLog(world.log, faults),  # type: ignore[arg-type]  # a MemoryLog
+        limits=changed(LIMITS, turn_seconds=0.1),
+        lane=Careless,
+    )
+    faults.delay(Step.ANSWER, 0.2)
+    lost, answered = request(subject_in(0)), request(subject_in(0))
+    await world.ask(lost)
+    await world.until(lambda: faults.is_spent)
+    await world.ask(answered)
+    (decision,) = await world.decisions(1)
+    assert decision["request_id"] == answered["request_id"]
+
+
+# moves
+
+
+async def test_lanes_move_between_gates_without_loss(world: World) -> None:
+    """A gate joins, another leaves, under load: every request has one decision."""
+    sent: list[dict[str, Any]] = []
+
+    async def load() -> None:
+        sent.extend(batch := some(8))
+        await world.ask(*batch)
+
+    first = await world.gate("a")
+    await load()
+    second = await world.gate("b", ready=False)
+    await load()
+    await world.shared_by(first, second)
+    await load()
+    await world.stop(first)
+    await load()
+    third = await world.gate("c", ready=False)
+    await world.stop(second)
+    await load()
+    await world.shared_by(third)
+    await answered_once(world, sent)
+
+
+async def test_a_gate_stops_within_its_time(world: World) -> None:
+    """Told to stop, a gate finishes or aborts its turn, closes, and leaves both groups."""
+    faults = Faults()
+    gate = await world.gate(log=UnsafeLog(world.log, faults))  # type: ignore[arg-type]  # a MemoryLog
+    faults.delay(Step.BEFORE_COMMIT, 30)
+    sent = some(1)
+    await world.ask(*sent)
+    await world.until(lambda: faults.is_spent)
+    begun = time.monotonic()
+    await world.stop(gate)
+    assert time.monotonic() - begun < world.setup("a").stop_seconds
+    await world.gate("b")
+    await answered_once(world, sent)
+
+
+async def test_a_state_that_another_process_holds_is_left_alone(world: World) -> None:
+    """A frozen former owner on the same host holds its folder's lock: a fresh folder is restored beside it."""
+    first = await world.gate("same")
+    asked = request(subject_in(0))
+    await world.ask(asked)
+    await world.decisions(1)
+    second = await world.gate("same", ready=False)
+    await world.shared_by(first, second)
+    await world.ask(asked)
+    assert (await world.decisions(2))[1]["duplicate_of"] == 0
+
+
+async def test_a_corrupt_state_is_thrown_away_and_restored(world: World) -> None:
+    """A folder that cannot be opened costs nothing but the restore."""
+    gate = await world.gate("a")
+    subject = subject_in(0)
+    await world.tell(suspension(subject))
+    await world.ask(request(subject))
+    await world.decisions(1)
+    await world.stop(gate)
+    (world.folder / "a" / "0" / "CURRENT").write_text("garbage")
+    await world.gate("a")
+    await world.ask(request(subject))
+    assert codes((await world.decisions(2))[1]) == ["subject.use_suspended"]
+
+
+# poison
+
+
+async def test_the_one_record_whose_answer_does_not_fit_the_log_is_refused(
+    memory_log: MemoryLog, world: World
+) -> None:
+    """A turn that failed twice runs one record at a time; the guilty one gets deny `request.too_large` and a rejected
+    event, all others their decisions."""
+    await memory_log.delete(world.names.decisions)
+    await memory_log.create(world.names.decisions, 4, 1, {"max.message.bytes": "9000"})
+    large = request(subject_in(0), items=[f"no.such.item.{number}" for number in range(120)])
+    sent = [
+        request(subject_in(0)),
+        request(subject_in(0)),
+        large,
+        request(subject_in(0)),
+        request(subject_in(0)),
+    ]
+    await world.ask(*sent)
+    await world.gate(ready=False)
+    decisions = await answered_once(world, sent)
+    assert effects(decisions) == ["allow", "allow", "deny", "allow", "allow"]
+    assert codes(decisions[2]) == ["request.too_large"]
+    (rejected,) = await world.rejected(1)
+    assert (rejected["cause"], rejected["request_id"]) == ("too_large", large["request_id"])
+
+
+async def test_a_rejected_event_that_cannot_be_written_stops_the_lane(
+    memory_log: MemoryLog, world: World
+) -> None:
+    """Nothing is passed over in silence: the lane stands still and says so, others go on."""
+    await memory_log.delete(world.names.rejected)
+    await memory_log.create(world.names.rejected, 4, 1, {"max.message.bytes": "100"})
+    await world.ask(request(subject_in(0)) | {"misspelt": 1})
+    gate = await world.gate(ready=False)
+    await world.until(
+        lambda: gate.lanes is not None and Partition(world.names.requests, 0) in gate.lanes.stopped
+    )
+    assert not world.health[id(gate)].ready
+    assert await world.read(world.names.decisions, 0) == []
+
+
+# offsets
+
+
+async def test_lost_group_offsets_are_read_from_the_outputs(world: World) -> None:
+    """The outputs tell the truth: the lane resumes behind its last decision or rejected event."""
+    gate = await world.gate("a")
+    sent = some(8)
+    await world.ask(*sent)
+    await world.ask(request(subject_in(0)) | {"request_id": 7})
+    await world.rejected(1)
+    await answered_once(world, sent)
+    await world.stop(gate)
+    await world.log.delete_group_offsets(f"{world.prefix}gate")
+    await world.gate("with no state")
+    more = some(4)
+    await world.ask(*more)
+    await answered_once(world, [*sent, *more])
+    await world.rejected(1)
+
+
+async def test_offsets_set_back_decide_nothing_twice(world: World) -> None:
+    """A request that has its output is passed over, wherever the group's offset stands."""
+    gate = await world.gate("a")
+    sent = some(8)
+    await world.ask(*sent)
+    await answered_once(world, sent)
+    await world.stop(gate)
+    writer = world.log.transactional_writer(f"{world.prefix}administrator")
+    await writer.start()
+    await writer.begin()
+    offsets = {Partition(world.names.requests, partition): 0 for partition in range(4)}
+    await writer.send_offsets(offsets, f"{world.prefix}gate")
+    await writer.commit()
+    await writer.stop()
+    await world.gate("b")
+    more = some(4)
+    await world.ask(*more)
+    await answered_once(world, [*sent, *more])
+
+
+async def test_requests_deleted_undecided_stop_the_lane_until_the_loss_is_accepted(world: World) -> None:
+    """The committed offset lies below the log's start: the lane says so; accepting names the range in a rejected event."""
+    gate = await world.gate("a")
+    subject = subject_in(2)
+    await world.ask(request(subject))
+    await world.decisions(1)
+    await world.stop(gate)
+    await world.ask(request(subject), request(subject), request(subject))
+    at = Partition(world.names.requests, 2)
+    await world.log.delete_records(at, 3)
+    gate = await world.gate("a", ready=False)
+    await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
+    assert "accept-loss" in gate.lanes.stopped[at] if gate.lanes is not None else False
+    assert await remedies(world).accept_loss() == [LostRange(2, 1, 2)]
+    assert await remedies(world).accept_loss() == []
+    decisions = await world.decisions(2)
+    assert [each["request_position"]["offset"] for each in decisions] == [0, 3]
+    (rejected,) = await world.rejected(1)
+    assert (rejected["cause"], rejected["position"]["offset"]) == ("lost_range", 2)
+    assert "1 to 2" in rejected["message"]["en"]
+
+
+async def test_with_offsets_and_outputs_gone_the_lane_stops(world: World) -> None:
+    """Nothing tells where to resume: nothing is decided a second time on a guess."""
+    gate = await world.gate("a")
+    await world.ask(request(subject_in(2)))
+    await world.decisions(1)
+    await world.stop(gate)
+    await world.log.delete_group_offsets(f"{world.prefix}gate")
+    decisions = Partition(world.names.decisions, 2)
+    reader = world.log.partition_reader()
+    await world.log.delete_records(decisions, await reader.high_watermark(decisions))
+    gate = await world.gate("with no state", ready=False)
+    await world.until(
+        lambda: gate.lanes is not None and list(gate.lanes.stopped) == [Partition(world.names.requests, 2)]
+    )
+
+
+# opening checks
+
+
+async def stopped(world: World, gate: GateService, partition: int) -> str:
+    """Why a lane stands still, once it does."""
+    at = Partition(world.names.requests, partition)
+    await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
+    assert gate.lanes is not None
+    return gate.lanes.stopped[at]
+
+
+async def test_trimmed_consent_events_stop_the_lane(world: World) -> None:
+    """Consent events are kept for ever: where the log's start is not 0, evidence is gone."""
+    for _ in range(2):
+        await world.tell(suspension(subject_in(1)))
+    await world.log.delete_records(Partition(world.names.consents, 1), 1)
+    gate = await world.gate(ready=False)
+    assert "begins at 1" in await stopped(world, gate, 1)
+
+
+@pytest.mark.parametrize("folder", ["a", "another"], ids=["same folder", "no state"])
+async def test_a_consent_topic_made_anew_stops_the_lane(world: World, folder: str) -> None:
+    """The state knows the topic's id; without a state, the decisions tell that consents were known that are gone."""
+    gate = await world.gate("a")
+    await world.tell(suspension(subject_in(1)))
+    await world.ask(request(subject_in(1)))
+    await world.decisions(1)
+    await world.stop(gate)
+    await world.log.delete(world.names.consents)
+    await world.log.create(world.names.consents, 4, 1, {})
+    gate = await world.gate(folder, ready=False)
+    assert await stopped(world, gate, 1)
+
+
+async def test_partitions_added_at_any_time_stop_every_lane(world: World, memory_log: MemoryLog) -> None:
+    """Keys route elsewhere with another count: all lanes are lost and the gate is not ready."""
+    gate = await world.gate()
+    UnsafeFaults(memory_log).add_partition(world.names.requests)
+    await world.until(
+        lambda: gate.lanes is not None and gate.lanes.halted is not None and not gate.lanes.lanes
+    )
+    assert not world.health[id(gate)].ready
+
+
+async def test_an_output_topic_made_anew_stops_every_lane(world: World, memory_log: MemoryLog) -> None:
+    """What was decided is gone: no lane goes on as if nothing had happened."""
+    gate = await world.gate()
+    await memory_log.delete(world.names.decisions)
+    await memory_log.create(world.names.decisions, 4, 1, {})
+    await world.until(lambda: gate.lanes is not None and gate.lanes.halted is not None)
+
+
+async def test_a_gate_does_not_start_on_topics_that_do_not_fit(world: World, memory_log: MemoryLog) -> None:
+    """Missing topics and uneven partition counts are told before anything is decided."""
+    UnsafeFaults(memory_log).add_partition(world.names.rejected)
+    with pytest.raises(TopicsChangedError, match="same number of partitions"):
+        await world.gate()
+    await memory_log.delete(world.names.rejected)
+    missing = world.setup("b")
+    object.__setattr__(missing, "startup_seconds", 0.1)
+    with pytest.raises(MissingTopicError, match="topics create"):
+        await world.start(missing)
