@@ -1,24 +1,182 @@
-"""The gate on a real Kafka."""
+"""The gate on a real Kafka: shared lanes, failures, moves, restores, and what only a real broker does."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from gate.world import World, codes, effects, request, subject_in, suspension
+from faults.unsafe_log import Faults, SettableLog, Step, UnsafeLog
+from gate.test_lanes import answered_once, some
+from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
+from sekisho.gate.routing import FIRST_POSITION
+from sekisho.log.port import CommitUnknownError, LogError, Outgoing, Partition, SendError
 
 pytestmark = pytest.mark.broker
 
 
+def unsafe(world: World, faults: Faults) -> UnsafeLog:
+    """The world's log with faults."""
+    log = world.log
+    assert hasattr(log, "transactional_writer")
+    found: SettableLog = log  # type: ignore[assignment]  # both logs take a keeper of their sends
+    return UnsafeLog(found, faults)
+
+
 async def test_two_gates_share_the_lanes_and_answer_every_request_once(kafka_world: World) -> None:
-    """Two gates on a real Kafka: every request has exactly one committed decision, in order."""
+    """Two gates on a real Kafka: every request has exactly one committed decision, with its rulebook published first."""
     first = await kafka_world.gate("a")
     second = await kafka_world.gate("b")
     await kafka_world.shared_by(first, second)
-    subject = subject_in(1)
+    subject = subject_in(1, 99)
     await kafka_world.tell(suspension(subject))
-    await kafka_world.ask(
-        *(request(subject_in(number % 4, number // 4)) for number in range(40)), request(subject)
-    )
+    await kafka_world.ask(*some(40), request(subject))
     decisions = await kafka_world.decisions(41)
-    assert effects(decisions).count("deny") == 2
-    assert codes(next(each for each in decisions if each["effect"] == "deny")) == ["subject.use_suspended"]
+    denied = [each for each in decisions if each["effect"] == "deny"]
+    assert [codes(each) for each in denied] == [["subject.use_suspended"]]
+    digests = {record.key for record in await kafka_world.read(kafka_world.names.rulebooks)}
+    assert {each["rulebook"]["digest"].encode() for each in decisions} <= digests
+
+
+async def test_lanes_move_between_gates_under_load(kafka_world: World) -> None:
+    """Gates join and leave while requests come: none lost, none doubled, duplicates known to the new owner."""
+    sent: list[dict[str, Any]] = []
+
+    async def load() -> None:
+        sent.extend(batch := some(12))
+        await kafka_world.ask(*batch)
+
+    first = await kafka_world.gate("a")
+    await load()
+    second = await kafka_world.gate("b", ready=False)
+    await load()
+    await kafka_world.shared_by(first, second)
+    await load()
+    await kafka_world.stop(first)
+    await load()
+    await kafka_world.shared_by(second)
+    await answered_once(kafka_world, sent)
+    await kafka_world.ask(sent[0])
+    again = [each for each in await kafka_world.decisions(len(sent) + 1) if each["duplicate_of"] is not None]
+    assert [each["request_id"] for each in again] == [sent[0]["request_id"]]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        (Step.ANSWER, SendError("not acknowledged")),
+        (Step.OFFSETS, LogError("refused")),
+        (Step.BEFORE_COMMIT, CommitUnknownError("no answer")),
+        (Step.AFTER_COMMIT, CommitUnknownError("no answer")),
+    ],
+    ids=lambda each: each.name if isinstance(each, Step) else type(each).__name__,
+)
+async def test_a_failed_turn_loses_and_doubles_nothing(
+    kafka_world: World, step: Step, error: LogError
+) -> None:
+    """The lane is let go and taken again, by rejoining the real group."""
+    faults = Faults()
+    await kafka_world.gate(log=unsafe(kafka_world, faults))
+    faults.fail(step, error)
+    sent = some(8)
+    await kafka_world.ask(*sent)
+    await answered_once(kafka_world, sent)
+    assert faults.is_spent
+
+
+async def test_a_turn_that_grew_too_old_is_aborted_and_done_again(kafka_world: World) -> None:
+    """The deliberate abort on a real broker: nothing of it is visible, the lane keeps its producer."""
+    faults = Faults()
+    limits = changed(LIMITS, turn_seconds=0.5)
+    gate = await kafka_world.gate(log=unsafe(kafka_world, faults), limits=limits)
+    lanes = dict(gate.lanes.lanes) if gate.lanes is not None else {}
+    faults.delay(Step.ANSWER, 0.8)
+    sent = some(8)
+    await kafka_world.ask(*sent)
+    await answered_once(kafka_world, sent)
+    assert faults.is_spent
+    assert gate.lanes is not None
+    assert gate.lanes.lanes == lanes
+
+
+async def test_the_one_record_whose_answer_does_not_fit_the_broker_is_refused(kafka_world: World) -> None:
+    """MessageSizeTooLarge from a real broker: the turn is repeated singly, the guilty one refused, the others decided."""
+    names = kafka_world.names
+    await kafka_world.log.delete(names.decisions)
+    await kafka_world.log.create(names.decisions, 4, 1, {"max.message.bytes": "9000"})
+    large = request(subject_in(0), items=[f"no.such.item.{number}" for number in range(120)])
+    sent = [request(subject_in(0)), large, request(subject_in(0))]
+    await kafka_world.ask(*sent)
+    await kafka_world.gate(ready=False)
+    decisions = await answered_once(kafka_world, sent)
+    assert effects(decisions) == ["allow", "deny", "allow"]
+    assert codes(decisions[1]) == ["request.too_large"]
+    (rejected,) = await kafka_world.rejected(1)
+    assert rejected["cause"] == "too_large"
+
+
+async def test_everything_is_restored_after_the_state_was_lost(kafka_world: World) -> None:
+    """A gate with an empty folder knows consents, duplicates, and which bad events were rejected."""
+    world = kafka_world
+    gate = await world.gate("a")
+    subject = subject_in(1)
+    asked = request(subject)
+    await world.ask(asked)
+    await world.decisions(1)
+    await world.tell(suspension(subject))
+    await world.tell(suspension(subject) | {"kind": "everything"})
+    await world.rejected(1)
+    await world.stop(gate)
+    await world.log.delete_group_offsets(f"{world.prefix}gate")
+    await world.gate("with no state")
+    await world.ask(asked, request(subject))
+    _, again, new = await world.decisions(3)
+    assert again["duplicate_of"] == 0
+    assert codes(new) == ["subject.use_suspended"]
+    await world.rejected(1)
+
+
+async def test_an_open_upstream_transaction_makes_the_consents_stale(kafka_world: World) -> None:
+    """Against the real last stable offset: what an open transaction hides is awaited, then refused, never ignored."""
+    world = kafka_world
+    await world.gate(limits=changed(LIMITS, freshness_seconds=1))
+    subject = subject_in(1)
+    writer = world.log.transactional_writer(f"{world.prefix}upstream")
+    await writer.start()
+    await writer.begin()
+    event = consent(suspension(subject), "sekisho.suspension.ordered.v1")
+    for answer in await writer.send(Partition(world.names.consents, 1), [event]):
+        await answer
+    await world.ask(request(subject))
+    (decision,) = await world.decisions(1)
+    assert codes(decision) == ["consent.state_stale"]
+    await writer.commit()
+    await writer.stop()
+    await world.ask(request(subject))
+    assert codes((await world.decisions(2))[1]) == ["subject.use_suspended"]
+
+
+async def test_a_misrouted_suspension_is_forwarded_once(kafka_world: World) -> None:
+    """The router on a real broker, also after its gate was replaced."""
+    world = kafka_world
+    gate = await world.gate("a")
+    subject = subject_in(3)
+    await world.tell(suspension(subject), partition=0)
+    await world.wait_for(world.names.consents, 2)
+    await world.stop(gate)
+    await world.gate("b")
+    await world.ask(request(subject))
+    assert codes((await world.decisions(1))[0]) == ["subject.use_suspended"]
+    (forwarded,) = await world.read(world.names.consents, 3)
+    assert FIRST_POSITION in dict(forwarded.headers)
+
+
+async def test_what_is_no_readable_request_is_rejected(kafka_world: World) -> None:
+    """Unreadable, oversized and empty messages among good ones cost their own positions only."""
+    world = kafka_world
+    await world.gate()
+    for value in (b"{no", None, b"x" * 300_000):
+        await world.put(world.names.requests, Outgoing(b"C-1", value), 2)
+        await world.ask(request(subject_in(2)))
+    assert {each["cause"] for each in await world.rejected(3)} == {"unreadable", "tombstone", "too_large"}
+    await world.decisions(3)
