@@ -7,6 +7,7 @@ WALL or PROV rule that defines it, whatever the consent's kind (rulebook.md, Con
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from sekisho.domain.calendar import age_reached_on, tokyo_day
@@ -81,10 +82,15 @@ def electronic_accepted(case: Case, grant: ConsentGranted) -> bool:
     """WALL-12: accepted before, and not refused between, or confirmed on paper since (IBR 53-6(2)-(4))."""
     if case.state.confirmed_in_writing(grant.consent_id, case.at, WRITTEN_METHODS):
         return True
-    accepted, refused, given = grant.accepted_at, grant.acceptance_refused_at, grant.given_at
-    if accepted is None or (given is not None and accepted > given):
+    return _accepted_before(grant, grant.given_at)
+
+
+def _accepted_before(grant: ConsentGranted, moment: datetime | None) -> bool:
+    """Whether the electronic method was accepted before (あらかじめ) that moment and not refused between."""
+    accepted, refused = grant.accepted_at, grant.acceptance_refused_at
+    if accepted is None or (moment is not None and accepted >= moment):
         return False
-    return refused is None or refused < accepted or (given is not None and refused > given)
+    return refused is None or refused < accepted or (moment is not None and refused > moment)
 
 
 def is_written(case: Case, grant: ConsentGranted) -> bool:
@@ -93,7 +99,13 @@ def is_written(case: Case, grant: ConsentGranted) -> bool:
         return True
     if grant.method == "electronic":
         return electronic_accepted(case, grant)
-    return case.state.confirmed_in_writing(grant.consent_id, case.at, _IN_WRITING)
+    return case.state.confirmed_in_writing(grant.consent_id, case.at, WRITTEN_METHODS) or any(
+        event.consent_id == grant.consent_id
+        and event.method == "electronic"
+        and event.confirmed_at <= case.at
+        and _accepted_before(grant, event.confirmed_at)
+        for event in case.state.confirmations
+    )
 
 
 def _cross_sell(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
@@ -114,9 +126,13 @@ def _cross_sell(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
         failed.append(ELECTRONIC_NOT_ACCEPTED)
 
 
+def _shown_in_writing(grant: ConsentGranted) -> bool:
+    return grant.explained_method in _IN_WRITING and explained_before(grant)
+
+
 def _in_writing(case: Case, grant: ConsentGranted, failed: list[Cite]) -> None:
     """PROV-2, and for a provision consent that it was shown in writing beforehand (PROV-1; SV 14(1), 2(19))."""
-    if grant.kind == "provision" and not (grant.explained_method in _IN_WRITING and explained_before(grant)):
+    if grant.kind == "provision" and not _shown_in_writing(grant):
         failed.append(NOT_SHOWN_IN_WRITING)
     if grant.method not in _IN_WRITING and not case.state.confirmed_in_writing(
         grant.consent_id, case.at, _IN_WRITING
@@ -185,6 +201,8 @@ def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str
     fault = None if recipient is None else _recipient(grant, recipient, purpose)
     if fault is not None:
         failed.append(fault)
+    if recipient is not None and grant.kind == "cross_sell" and not _shown_in_writing(grant):
+        failed.append(NOT_SHOWN_IN_WRITING)  # what opens another's data is shown as PROV-1 has it (ACC-5)
     if case.state.refused(grant, purpose, recipient, case.at):
         failed.append(REFUSED)
     return tuple(failed)
