@@ -185,7 +185,7 @@ def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
         exempt = exemption(case, provided)
         if exempt is None:
             try:
-                written = record(case, provided, served)
+                written = record(case, provided)
             except ParticularsMissingError as lacking:
                 return _lacks_particulars(case, lacking)
     owed = obligations(case) if served else ()

@@ -18,9 +18,11 @@ from typing import Final, NamedTuple
 from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
-from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, Role
+from sekisho.domain.vocabulary import EXCEPTIONS, INSURANCE_SOLICITATION, Role
 
 HOME: Final = "JP"
+OPENING_KINDS: Final = frozenset({"provision", "cross_sell"})
+"""Kinds of consent that open another's data (ACC-5)."""
 
 
 class Asked:
@@ -63,8 +65,8 @@ class Question:
     """A request without its person. The families' `ask` fill it; after that nothing changes it."""
 
     __slots__ = (
-        "action", "asked", "book", "day", "details", "foreign_hands", "guarded", "holder", "ids", "implied",
-        "individual", "known", "needs", "organization", "purposes", "recipient", "restrictable", "solicits",
+        "action", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "guarded", "holder", "ids",
+        "implied", "individual", "known", "needs", "organization", "purposes", "recipient", "restrictable", "solicits",
         "ungrounded", "whole",
     )  # fmt: skip
 
@@ -86,6 +88,11 @@ class Question:
         self.implied = _implied(request, book)
         self.purposes = _purposes(request, book, self.implied)
         self.solicits = any(purpose.solicits is not None for purpose in self.purposes)
+        basis = request.legal_basis
+        self.exception = basis is not None and basis.kind in EXCEPTIONS
+        """Whether an exception to consent is claimed: what it may lift is not judged until its family stands."""
+        self.by_law = basis is not None and basis.kind == "law"
+        """Whether law is claimed, which alone may lift the wall, a stop and an ended purpose too (EXC-1)."""
         self.whole: list[Cite] = []
         self.needs: list[Need] = []
         self.details: dict[str, str] = {}

@@ -10,7 +10,7 @@ from datetime import date
 
 from sekisho.domain.book import BatchAgreement
 from sekisho.domain.case import Case
-from sekisho.domain.question import to_third_party
+from sekisho.domain.question import OPENING_KINDS, to_third_party
 from sekisho.domain.request import RecordRequest
 from sekisho.domain.retention import retention
 from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent
@@ -45,7 +45,7 @@ def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
     return "corporation" if items and not case.question.individual else None
 
 
-def record(case: Case, items: tuple[str, ...], served: tuple[ServedConsent, ...]) -> RecordContent:
+def record(case: Case, items: tuple[str, ...]) -> RecordContent:
     """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
     wanted = case.request.record or _INDIVIDUAL
     counterparty = _counterparty(case)
@@ -58,12 +58,33 @@ def record(case: Case, items: tuple[str, ...], served: tuple[ServedConsent, ...]
         missing.append("recipient.representative")
     if wanted.method != "individual":
         missing += _method_faults(case, wanted, counterparty, items)
-    consents = tuple([consent for consent in served if not set(items).isdisjoint(consent.serves)])
+    consents = _carrying(case, items)
     if not consents:
         missing.append("consent")
     if missing:
         raise ParticularsMissingError(missing)
     return _content(case, wanted, counterparty, items, consents)
+
+
+def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
+    """The consents that the provision rests on: to it, and not those that lift the wall or give a purpose alone."""
+    use = case.request.action == "use"
+    kinds = OPENING_KINDS if use else ("provision",)
+    names = case.request.requester.organization if use else None
+    carried: dict[int, dict[str, None]] = {}
+    for purpose in case.question.purposes:
+        examined, _ = case.candidates.get((purpose.id, names), ((), {}))
+        for place, kind, failed, shown in examined:
+            if kind in kinds and not failed and shown is not None:
+                carried.setdefault(place, {}).update(dict.fromkeys(item for item in items if item in shown))
+    grants = case.state.grants
+    return tuple(
+        [
+            ServedConsent(grants[place].consent_id, grants[place].position, tuple(carried[place]))
+            for place in sorted(carried)
+            if carried[place]
+        ]
+    )
 
 
 def _counterparty(case: Case) -> Counterparty:
@@ -85,8 +106,12 @@ def _counterparty(case: Case) -> Counterparty:
 def _method_faults(
     case: Case, wanted: RecordRequest, counterparty: Counterparty, items: tuple[str, ...]
 ) -> list[str]:
+    first, last = _span(case, wanted)
+    faults = ["record.first_provision"] if first is not None and first > case.question.day else []
+    if last is not None and last < case.question.day:
+        faults.append("record.last_provision")  # this provision is later: retention would end too early
     if wanted.method == "contract":
-        return [] if wanted.document else ["record.document"]
+        return faults if wanted.document else ["record.document", *faults]
     agreement = case.book.agreements.get(wanted.agreement or "")
     assert case.question.holder is not None
     fits = (
@@ -98,7 +123,7 @@ def _method_faults(
         and agreement.first_provision <= case.question.day
         and (agreement.last_provision is None or case.question.day <= agreement.last_provision)
     )
-    return [] if fits else ["record.agreement"]
+    return faults if fits else ["record.agreement", *faults]
 
 
 def _content(

@@ -67,6 +67,12 @@ ProductLine = Literal["deposit", "lending", "investment", "insurance"]
 WRITTEN_METHODS: Final[frozenset[str]] = frozenset({"written", "mail_reply"})
 """Ways of giving consent that are paper writing as such; `electronic` counts only where accepted (WALL-12)."""
 
+EXCEPTIONS: Final[frozenset[str]] = frozenset(
+    {"law", "life_body_property", "public_health", "state_cooperation",
+     "academic_own", "academic_provision", "academic_joint"}
+)  # fmt: skip
+"""Kinds of legal basis that are exceptions to consent (EXC-1 to EXC-7); the other kinds lift none."""
+
 NON_PUBLIC: Final[frozenset[str]] = frozenset({"npfi", "npii"})
 
 INSURANCE_SOLICITATION: Final = "insurance.solicitation"

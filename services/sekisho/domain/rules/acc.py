@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain.book import Moratorium, Operator
-from sekisho.domain.question import Need, Question
+from sekisho.domain.question import OPENING_KINDS, Need, Question
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import COMMON
@@ -22,9 +22,6 @@ BY_CONSENT: Final = Cite("basis.consent", "PURP-1")
 
 REASONS: Final = (NOT_AUTHORIZED, OPERATOR_MISMATCH, OPERATOR_SCOPE, SUSPENDED, OTHER_BUSINESS, NOT_ENTRUSTED)
 
-_OPENING: Final = frozenset({"provision", "cross_sell"})
-"""Kinds of consent that open another's data (ACC-5)."""
-
 
 def ask(question: Question, request: AccessRequest) -> None:
     """Every ACC rule, in order. An unregistered organization is REQ-1's; nothing is known of what it may do."""
@@ -33,7 +30,7 @@ def ask(question: Question, request: AccessRequest) -> None:
         _operator(question, request)
     _moratoria(question, request)
     _business(question, request)
-    if question.foreign_hands and question.organization is not None and request.legal_basis is None:
+    if question.foreign_hands and question.organization is not None:
         _anothers(question, request)
 
 
@@ -146,13 +143,15 @@ def _anothers(question: Question, request: AccessRequest) -> None:
     if request.action == "receive":
         question.refuse(NOT_ENTRUSTED)
         return
+    if question.exception:
+        return
     for purpose in question.purposes:
         needing = question.known
         for items in _opened(question, request, purpose.id):
             needing = [] if items is None else [asked for asked in needing if asked.id not in items]
         question.need(
             Need(
-                kinds=_OPENING,
+                kinds=OPENING_KINDS,
                 purpose=purpose.id,
                 asked=tuple(needing),
                 own=(NOT_ENTRUSTED,) * len(needing),

@@ -26,11 +26,7 @@ def ask(question: Question, request: AccessRequest) -> None:
     if request.recipient is None or request.recipient.relation is None:
         question.refuse(UNPROVEN)
         return
-    if (
-        not to_third_party(request, question.book)
-        or question.holder is None
-        or request.legal_basis is not None
-    ):
+    if not to_third_party(request, question.book) or question.holder is None or question.exception:
         return
     known = tuple(question.known)
     for purpose in question.purposes:

@@ -33,8 +33,15 @@ _PUBLIC: Final = frozenset({"attribute", "relationship"})
 
 def ask(question: Question, request: AccessRequest) -> None:
     """PURP-1 and PURP-4 for each item and purpose, PURP-5 for a provision, PURP-7 for what has ended."""
-    if question.holder is None or request.legal_basis is not None:
+    if question.holder is None:
         return
+    if not question.exception:
+        _limits(question, request)
+    if question.individual and not question.by_law:
+        _ended(question, request)
+
+
+def _limits(question: Question, request: AccessRequest) -> None:
     for purpose in question.purposes:
         if purpose.id == CONSENT_ACQUISITION:
             for asked in question.known:
@@ -43,8 +50,6 @@ def ask(question: Question, request: AccessRequest) -> None:
             _purpose(question, request, purpose.id)
     if question.individual and to_third_party(request, question.book):
         _provision(question, request)
-    if question.individual:
-        _ended(question, request)
 
 
 def _purpose(question: Question, request: AccessRequest, purpose: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from sekisho.domain.question import Question
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import Cite
+from sekisho.domain.vocabulary import INSURANCE_SOLICITATION
 
 UNKNOWN_ITEM: Final = Cite("request.unknown_item", "REQ-1")
 UNKNOWN_PURPOSE: Final = Cite("request.unknown_purpose", "REQ-1")
@@ -44,13 +45,14 @@ def ask(question: Question, request: AccessRequest) -> None:
 
 def _known(question: Question, request: AccessRequest) -> None:
     book, requester = question.book, request.requester
+    implied = (INSURANCE_SOLICITATION,) if question.implied else ()
     strange = [asked for asked in question.asked if asked.item is None]
     for asked in strange:
         asked.reasons.append(UNKNOWN_ITEM)
     if strange:
         _detail(question, UNKNOWN_ITEM, [asked.id for asked in strange], book.items)
     for reason, named, known in (
-        (UNKNOWN_PURPOSE, (request.purpose, *request.anticipated_purposes), book.purposes),
+        (UNKNOWN_PURPOSE, (request.purpose, *request.anticipated_purposes, *implied), book.purposes),
         (UNKNOWN_HOLDER, (request.holder,), book.holders),
         (UNKNOWN_REQUESTER, (requester.organization,), book.organizations),
         (UNKNOWN_REQUESTER, (requester.business,), book.businesses),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from sekisho.domain.case import Case
@@ -26,17 +26,28 @@ def judge(case: Case) -> None:
     question, request = case.question, case.request
     if not case.state.suspensions or not question.individual or question.holder is None:
         return
-    if request.legal_basis is not None:
+    if question.by_law:
         return
     if request.action == "use":
-        _stop(case, "use", OTHERS_USE if question.foreign_hands else USE, question.known)
+        for reason, asked in _held(case, USE, OTHERS_USE):
+            _stop(case, "use", reason, asked)
         opened = [asked for asked in question.known if asked.id in case.on_consent]
         _stop(case, "provision", PROVISION, opened)
     elif request.action == "provide":
         recipient = request.recipient
         if recipient is not None and recipient.relation in _TO_THIRD_PARTIES:
-            reason = OTHERS_PROVISION if question.foreign_hands else PROVISION
-            _stop(case, "provision", reason, question.known)
+            for reason, asked in _held(case, PROVISION, OTHERS_PROVISION):
+                _stop(case, "provision", reason, asked)
+
+
+def _held(case: Case, own: Cite, others: Cite) -> Iterator[tuple[Cite, Sequence[Asked]]]:
+    """SUSP-3 reaches what is held by entrustment, succession or joint use; what needs the person's consent is not."""
+    question = case.question
+    on_consent = {asked.id for need in question.needs if need.opens for asked in need.asked}
+    if not question.foreign_hands or on_consent:
+        yield own, [asked for asked in question.known if not question.foreign_hands or asked.id in on_consent]
+    if question.foreign_hands:
+        yield others, [asked for asked in question.known if asked.id not in on_consent]
 
 
 def _stop(case: Case, kind: str, reason: Cite, asked_items: Sequence[Asked]) -> None:

@@ -48,7 +48,7 @@ _SOLICITING: Final = frozenset(
 
 def ask(question: Question, request: AccessRequest) -> None:
     """Every WALL rule that does not depend on the person, and the consents that the others need."""
-    if request.legal_basis is not None or request.action == "receive":
+    if question.by_law or request.action == "receive":
         return
     if request.action == "provide" and not question.solicits:
         return
