@@ -1,4 +1,4 @@
-"""Writes docs/settings.md and docs/metrics.md from their declarations, or checks that they are up to date.
+"""Writes docs/settings.md, docs/metrics.md and docs/cli.md from their declarations, or checks that they are up to date.
 
     python -m sekisho.reference [--check] docs
 
@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from sekisho.cli.reference import cli_page
 from sekisho.settings import Settings
 from sekisho.settings.source import SECRET_CHARACTERS, Matching, Variable, group_model, variables
 from sekisho.telemetry.definitions import NONE, Definition, Label, all_definitions
@@ -157,7 +158,11 @@ def _label(label: Label) -> str:
     return f"`{label.name}`: {label.meaning} ({values}{f', `{NONE}`' if label.or_none else ''})"
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"settings.md": settings_page, "metrics.md": metrics_page}
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "cli.md": cli_page,
+}
 
 
 def outdated(folder: Path) -> dict[str, str]:
@@ -177,7 +182,7 @@ def outdated(folder: Path) -> dict[str, str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the pages; gives the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m sekisho.reference", description="docs/settings.md and docs/metrics.md"
+        prog="python -m sekisho.reference", description="docs/settings.md, docs/metrics.md and docs/cli.md"
     )
     parser.add_argument("folder", type=Path, help="where the pages are")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")

@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from sekisho.cli.connection import open_log, topic_plan, up_folder
+from sekisho.cli.examples import example
 from sekisho.cli.guard import DONE
 from sekisho.cli.here import (
     GateHome,
@@ -108,8 +109,8 @@ def _tell(screen: Screen, home: GateHome, addresses: list[str], folder: Path) ->
     screen.line(f"  logs       {folder}")
     screen.line()
     screen.line("Try:", "bold")
-    screen.line("  sekisho send deploy/examples/insurance-list.yaml   # a consent and two requests")
-    screen.line("  sekisho tail decisions                             # the answers, until Ctrl-C")
+    screen.line(f"  sekisho send {example('insurance-list.yaml')}")
+    screen.line("  sekisho tail decisions          # the answers, until Ctrl-C")
     screen.line("  sekisho down")
 
 

@@ -12,6 +12,7 @@ from sekisho.cli.demo.play import Player
 from sekisho.cli.demo.sending import Sender
 from sekisho.cli.demo.story import the_day
 from sekisho.cli.demo.watching import Watch
+from sekisho.cli.examples import example
 from sekisho.cli.guard import DONE, FOUND
 from sekisho.cli.here import World
 from sekisho.cli.screen import Screen
@@ -66,7 +67,10 @@ def epilogue(screen: Screen) -> None:
     """What to try next."""
     screen.line()
     screen.line("Everything that was started is being stopped. Next:", "bold")
-    screen.line("  sekisho up                                         Kafka and gates that stay")
-    screen.line("  sekisho send deploy/examples/insurance-list.yaml   ask them something")
-    screen.line("  sekisho tail decisions                             watch the answers")
-    screen.line("  sekisho decide deploy/examples/expired-consent.yaml --readable")
+    for command, what in (
+        ("up", "Kafka and gates that stay"),
+        (f"send {example('insurance-list.yaml')}", "ask them something"),
+        ("tail decisions", "watch the answers"),
+        (f"decide {example('expired-consent.yaml')} --readable", "without Kafka"),
+    ):
+        screen.line(f"  sekisho {command:<48} {what}".rstrip())
