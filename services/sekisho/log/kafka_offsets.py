@@ -29,6 +29,7 @@ class OffsetsClient:
         self._committed = committed
         self._client: AIOKafkaConsumer | None = None
         self._starting = asyncio.Lock()
+        self._learning = asyncio.Lock()
 
     async def starts(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """The first offset that is still there. Raises MissingTopicError, UnavailableError."""
@@ -69,7 +70,8 @@ class OffsetsClient:
     async def _ready(self, partitions: Iterable[Partition]) -> AIOKafkaConsumer:
         client = self._client or await self._connect()
         for at in partitions:
-            async with bounded(f"metadata of {at.topic}", self._config.call_timeout_s):
+            # one at a time: an update that is under way when a topic is added may end without it
+            async with self._learning, bounded(f"metadata of {at.topic}", self._config.call_timeout_s):
                 known = await track_topic(client, at.topic)
             if at.partition not in known:
                 raise MissingTopicError(
