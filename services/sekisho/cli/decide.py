@@ -52,7 +52,7 @@ def decide(file: BinaryIO, rulebook_path: Path | None, readable: bool) -> int:
         for line in given.rejected:
             click.echo(line, err=True)
             found = True
-        _print(given, asked.document, readable=readable)
+        _print(given, asked.document, book, readable=readable)
     return FOUND if found else DONE
 
 
@@ -69,23 +69,23 @@ def _book(path: Path | None) -> Rulebook:
     return load(path).book
 
 
-def _print(given: Answer, document: Document, *, readable: bool) -> None:
+def _print(given: Answer, document: Document, book: Rulebook, *, readable: bool) -> None:
     if given.decision is None:
         return
     line = to_json({**given.decision, "record": given.record})
     if readable:
-        _show(document.value["request"], json.loads(line))
+        _show(document.value["request"], json.loads(line), book)
     else:
         click.echo(line)
 
 
-def _show(request: Mapping[str, Any], decision: Mapping[str, Any]) -> None:
-    from sekisho.cli.rendering import show_decision, show_record, show_request
+def _show(request: Mapping[str, Any], decision: Mapping[str, Any], book: Rulebook) -> None:
+    from sekisho.cli.rendering import bases_of, show_decision, show_record, show_request
     from sekisho.cli.screen import stdout_screen
 
     screen = stdout_screen()
     show_request(screen, dict(request))
-    show_decision(screen, dict(decision))
+    show_decision(screen, dict(decision), bases=bases_of(book, str(request.get("action"))))
     if decision["record"] is not None:
         show_record(screen, decision["record"])
     screen.line()

@@ -66,7 +66,7 @@ class GuardedGroup(LazyGroup):
         given = list(sys.argv[1:] if args is None else args)
         debug = "--debug" in given[: _options_end(given)]
         for stream in (sys.stdout, sys.stderr):
-            _never_fails_to_encode(stream)
+            _line_by_line(stream)
         try:
             code = super().main(given, prog_name or "sekisho", complete_var, standalone_mode=False, **extra)
             sys.stdout.flush()
@@ -114,10 +114,12 @@ def _told(error: BaseException) -> int:
     return known.code
 
 
-def _never_fails_to_encode(stream: Any) -> None:
-    """A terminal that knows no Japanese shows `?`; a decision is never lost to it."""
+def _line_by_line(stream: Any) -> None:
+    """Whoever reads along through a pipe sees each line at once. A terminal that knows no Japanese shows `?`."""
     if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
+        stream.reconfigure(
+            errors="replace" if stream is sys.stdout else "backslashreplace", line_buffering=True
+        )
 
 
 def _leave_stdout() -> None:

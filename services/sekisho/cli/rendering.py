@@ -5,9 +5,12 @@ Outputs are read leniently, as their every reader must: what is absent is left o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from sekisho.cli.screen import Screen, mapping
+from sekisho.domain.book import Rulebook, Text
 
 _INDENT: Final = 4
 _EFFECTS: Final = {"allow": ("✓ ALLOW 許可", "bold green"), "deny": ("✗ DENY 拒否", "bold red")}
@@ -47,13 +50,33 @@ def _why(request: dict[str, Any]) -> str:
     return "; ".join(told)
 
 
-def show_decision(screen: Screen, decision: dict[str, Any], *, indent: int = 0) -> None:
-    """The effect, what each item gets, every reason in both languages with its remedy, near misses, duties."""
+def bases_of(book: Rulebook, action: str) -> dict[str, Text]:
+    """What each basis code means, for a decision on that action: a consent carries a use otherwise than a provision."""
+    found: dict[str, Text] = {}
+    for (code, rule), text in book.bases.items():
+        if code not in found or rule.startswith("PROV") == (action == "provide"):
+            found[code] = text
+    return found
+
+
+def show_decision(
+    screen: Screen,
+    decision: dict[str, Any],
+    *,
+    indent: int = 0,
+    bases: Mapping[str, Text] = MappingProxyType({}),
+) -> None:
+    """The effect, what each item gets, every reason in both languages with its remedy, near misses, duties.
+
+    `bases` tells the codes of bases in words: a decision states their codes alone.
+    """
     mark, style = _EFFECTS.get(str(decision.get("effect")), ("?", "bold"))
     screen.text(_where(decision), indent=indent, first=f"{mark}  ", lead=style, style="dim")
     inner = indent + _INDENT
     for item in decision.get("items") or ():
         _item(screen, item, inner)
+    if decision.get("effect") == "allow":
+        _bases(screen, decision, inner, bases)
     for reason in decision.get("reasons") or ():
         _reason(screen, reason, inner)
     for missed in decision.get("near_misses") or ():
@@ -62,7 +85,10 @@ def show_decision(screen: Screen, decision: dict[str, Any], *, indent: int = 0) 
             f"{missed.get('consent_id')} would serve, but for: {failed}", indent=inner, first="near miss  "
         )
     for duty in decision.get("obligations") or ():
-        _both(screen, mapping(duty.get("message")), inner, f"still owed ({duty.get('rule')})  ")
+        screen.text(
+            f"{duty.get('code')} · {duty.get('rule')}", indent=inner, first="still owed  ", style="bold"
+        )
+        _both(screen, mapping(duty.get("message")), inner + 2, "")
     served = [f"{each.get('consent_id')} ({', '.join(each.get('serves') or ())})" for each in decision.get("consents") or ()]  # fmt: skip
     if served:
         screen.text("; ".join(served), indent=inner, first="rests on   ")
@@ -83,7 +109,7 @@ def _where(decision: dict[str, Any]) -> str:
 def _item(screen: Screen, item: dict[str, Any], indent: int) -> None:
     allowed = item.get("effect") == "allow"
     why = item.get("basis") if allowed else item.get("reasons")
-    role = " (chosen by)" if item.get("role") == "selection" else ""
+    role = " (used to choose)" if item.get("role") == "selection" else ""
     screen.text(
         f"{item.get('item')}{role}: {', '.join(why or ())}",
         indent=indent,
@@ -92,17 +118,25 @@ def _item(screen: Screen, item: dict[str, Any], indent: int) -> None:
     )
 
 
+def _bases(screen: Screen, decision: dict[str, Any], indent: int, bases: Mapping[str, Text]) -> None:
+    given = dict.fromkeys(code for item in decision.get("items") or () for code in item.get("basis") or ())
+    for code in given:
+        if code in bases:
+            screen.text(code, indent=indent, style="bold")
+            screen.text(f"{bases[code].ja} {bases[code].en}", indent=indent + 2)
+
+
 def _reason(screen: Screen, reason: dict[str, Any], indent: int) -> None:
     head = " · ".join(str(reason[key]) for key in ("code", "rule", "severity", "citation") if reason.get(key))
     screen.text(head, indent=indent, style="bold")
-    _both(screen, mapping(reason.get("message")), indent, "")
+    _both(screen, mapping(reason.get("message")), indent + 2, "")
     _both(screen, mapping(reason.get("remedy")), indent, "→ ")
 
 
 def _both(screen: Screen, text: dict[str, Any], indent: int, first: str) -> None:
     for language in ("ja", "en"):
         if text.get(language):
-            screen.text(str(text[language]), indent=indent + (0 if first else 2), first=first)
+            screen.text(str(text[language]), indent=indent, first=first)
 
 
 def show_record(screen: Screen, record: dict[str, Any], *, indent: int = 0) -> None:

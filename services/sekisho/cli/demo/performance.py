@@ -44,7 +44,7 @@ async def perform_on(performance: Performance, log: Log, gates: Gates) -> int:
     await watch.start()
     try:
         sender = Sender(writer, names, partitions)
-        player = Player(screen, sender, watch, performance.pause)
+        player = Player(screen, sender, watch, book, performance.pause)
         await player.play(scenes)
         screen.rule("午後：窓口が混み、ゲートの一つが倒れる")
         screen.text("The rush: thousands of requests, and a gate is killed among them", indent=3)

@@ -10,9 +10,16 @@ from typing import Any, Final
 from sekisho.cli.demo.sending import Sender, event_of, request_of
 from sekisho.cli.demo.story import Expected, Scene, Step
 from sekisho.cli.demo.watching import Place, Watch
-from sekisho.cli.rendering import show_decision, show_event, show_record, show_rejected, show_request
+from sekisho.cli.rendering import (
+    bases_of,
+    show_decision,
+    show_event,
+    show_record,
+    show_rejected,
+    show_request,
+)
 from sekisho.cli.screen import Screen
-from sekisho.domain.book import Text
+from sekisho.domain.book import Rulebook, Text
 
 _ANSWER_SECONDS: Final = 30.0
 
@@ -24,6 +31,7 @@ class Player:
     screen: Screen
     sender: Sender
     watch: Watch
+    book: Rulebook
     pause: float
     surprises: list[str] = field(default_factory=list)
     """Answers that are not what the story expects."""
@@ -76,7 +84,8 @@ class Player:
             show_request(self.screen, dict(request), indent=2)
         await self.watch.until(lambda: at in self.watch.decisions, _ANSWER_SECONDS, "The decision")
         decision = self.watch.decisions[at]
-        show_decision(self.screen, decision, indent=2)
+        bases = bases_of(self.book, str(request.get("action")))
+        show_decision(self.screen, decision, indent=2, bases=bases)
         # the record shares the decision's transaction, but another partition may be read a moment later
         if decision["record_id"] is not None and decision["duplicate_of"] is None:
             id_ = decision["decision_id"]
