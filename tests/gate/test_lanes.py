@@ -61,7 +61,7 @@ async def test_a_failure_at_any_step_of_a_turn_loses_and_doubles_nothing(
 ) -> None:
     """After any failure of the transaction machinery the lane is let go and taken again; each request is answered once."""
     faults = Faults()
-    await world.gate(log=UnsafeLog(world.log, faults), ready=False)  # type: ignore[arg-type]  # a MemoryLog
+    await world.gate(log=UnsafeLog(world.log, faults), ready=False)
     sent = some()
     faults.fail(step, error, times=2)
     await world.ask(*sent[:6])
@@ -76,7 +76,7 @@ async def test_a_failure_at_any_step_of_a_turn_loses_and_doubles_nothing(
 async def test_a_turn_that_grew_too_old_is_aborted_and_done_again(world: World) -> None:
     """A deliberate abort keeps the lane, seeks back to the committed offset, and answers each request once."""
     faults = Faults()
-    gate = await world.gate(log=UnsafeLog(world.log, faults), limits=changed(LIMITS, turn_seconds=0.1))  # type: ignore[arg-type]  # a MemoryLog
+    gate = await world.gate(log=UnsafeLog(world.log, faults), limits=changed(LIMITS, turn_seconds=0.1))
     lanes = dict(gate.lanes.lanes) if gate.lanes is not None else {}
     faults.delay(Step.ANSWER, 0.2)
     sent = some()
@@ -96,7 +96,7 @@ async def test_without_the_seek_after_an_abort_requests_are_lost(world: World) -
 
     faults = Faults()
     await world.gate(
-        log=UnsafeLog(world.log, faults),  # type: ignore[arg-type]  # a MemoryLog
+        log=UnsafeLog(world.log, faults),
         limits=changed(LIMITS, turn_seconds=0.1),
         lane=Careless,
     )
@@ -138,7 +138,7 @@ async def test_lanes_move_between_gates_without_loss(world: World) -> None:
 async def test_a_gate_stops_within_its_time(world: World) -> None:
     """Told to stop, a gate finishes or aborts its turn, closes, and leaves both groups."""
     faults = Faults()
-    gate = await world.gate(log=UnsafeLog(world.log, faults))  # type: ignore[arg-type]  # a MemoryLog
+    gate = await world.gate(log=UnsafeLog(world.log, faults))
     faults.delay(Step.BEFORE_COMMIT, 30)
     sent = some(1)
     await world.ask(*sent)

@@ -6,21 +6,13 @@ from typing import Any
 
 import pytest
 
-from faults.unsafe_log import Faults, SettableLog, Step, UnsafeLog
+from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.test_lanes import answered_once, some
 from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.port import CommitUnknownError, LogError, Outgoing, Partition, SendError
 
 pytestmark = pytest.mark.broker
-
-
-def unsafe(world: World, faults: Faults) -> UnsafeLog:
-    """The world's log with faults."""
-    log = world.log
-    assert hasattr(log, "transactional_writer")
-    found: SettableLog = log  # type: ignore[assignment]  # both logs take a keeper of their sends
-    return UnsafeLog(found, faults)
 
 
 async def test_two_gates_share_the_lanes_and_answer_every_request_once(kafka_world: World) -> None:
@@ -76,7 +68,7 @@ async def test_a_failed_turn_loses_and_doubles_nothing(
 ) -> None:
     """The lane is let go and taken again, by rejoining the real group."""
     faults = Faults()
-    await kafka_world.gate(log=unsafe(kafka_world, faults))
+    await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults))
     faults.fail(step, error)
     sent = some(8)
     await kafka_world.ask(*sent)
@@ -88,7 +80,7 @@ async def test_a_turn_that_grew_too_old_is_aborted_and_done_again(kafka_world: W
     """The deliberate abort on a real broker: nothing of it is visible, the lane keeps its producer."""
     faults = Faults()
     limits = changed(LIMITS, turn_seconds=0.5)
-    gate = await kafka_world.gate(log=unsafe(kafka_world, faults), limits=limits)
+    gate = await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults), limits=limits)
     lanes = dict(gate.lanes.lanes) if gate.lanes is not None else {}
     faults.delay(Step.ANSWER, 0.8)
     sent = some(8)

@@ -49,9 +49,10 @@ class ClockGuard:
         self._off: dict[int, tuple[float, float]] = {}
         """By partition, since brokers' clocks differ: what was seen, and wall less steady clock at that moment."""
 
-    def mark(self, partition: int, end: int) -> None:
-        """Every record of the partition at or after `end` is appended from now on."""
-        self._marks[partition] = (end, self._clocks.wall())
+    def mark(self, partition: int, end: int, asked: float) -> None:
+        """`end` was the partition's end when it was asked for at `asked` (wall) or later: what stands at or behind it
+        was appended after that moment."""
+        self._marks[partition] = (end, asked)
 
     def observe(self, partition: int, offset: int, appended_ms: int) -> None:
         """Takes in the append time of the newest record read."""

@@ -66,6 +66,9 @@ class DecidingLane(Lane):
         self._reader = seat.log.partition_reader()
         self._trouble = desk.trouble.setdefault(seat.at.partition, Trouble(self.limits.turn_attempts))
         self._most = self.limits.turn_records
+        self._appended_ms = 0
+        """Append time of the newest request decided."""
+        self._applied = 0
         self._swept = self._looked = seat.clocks.steady()
 
     # taking and releasing
@@ -91,7 +94,7 @@ class DecidingLane(Lane):
 
     def _open(self) -> LaneState:
         try:
-            return open_state(self.desk.folder, self.seat.at.partition)
+            return open_state(self.desk.folder, self.seat.at.partition, self.desk.report.rebuilt)
         except StateError as error:
             raise LaneStoppedError(f"the state cannot be opened: {error}") from error
 
@@ -141,13 +144,16 @@ class DecidingLane(Lane):
             )
         return position
 
-    async def release(self) -> None:
-        """Closes the reader and gives the state's folder back."""
+    def release_now(self) -> None:
+        """Gives the state's folder back."""
         self.desk.clock.forget(self.seat.at.partition)
-        await self._bounded(self._reader.stop(), self.limits.lose_seconds, "reader_stop")
         if self.state is not None:
             self.state.close()
             self.state = None
+
+    async def release(self) -> None:
+        """Closes the reader."""
+        await self._bounded(self._reader.stop(), self.limits.lose_seconds, "reader_stop")
 
     # one turn
 
@@ -174,10 +180,7 @@ class DecidingLane(Lane):
 
     def _turn_size(self) -> int:
         """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly."""
-        if self._trouble.is_singling(self.inbox.next_offset()):
-            self.desk.report.single()
-            return 1
-        return self._most
+        return 1 if self._trouble.is_singling(self.inbox.next_offset()) else self._most
 
     async def _housekeeping(self, state: LaneState) -> None:
         now = self.seat.clocks.steady()
@@ -186,13 +189,14 @@ class DecidingLane(Lane):
             await self._look_around()
         if now - self._swept > self.limits.cleanup_seconds / _SWEEPS:
             self._swept = now
-            window = self.limits.duplicate_window_seconds + self.limits.clock_seconds
-            state.sweep(int((self.seat.clocks.wall() - window) * 1000), _SWEPT)
+            # by the append time of what was decided, not by the clock: a backlog's duplicates lie in its own past
+            state.sweep(self._appended_ms - int(self.limits.duplicate_window_seconds * 1000), _SWEPT)
 
     async def _look_around(self) -> None:
         """For the clock: where the requests end now. For readiness: how far the consents are behind."""
+        asked = self.seat.clocks.wall()
         end = await self.call(self.desk.watermarks.high_watermark(self.parts.requests))
-        self.desk.clock.mark(self.seat.at.partition, end)
+        self.desk.clock.mark(self.seat.at.partition, end, asked)
         self.desk.report.clock(self.desk.clock)
         await self._fresh.look()
         self.desk.report.consents(
@@ -204,6 +208,8 @@ class DecidingLane(Lane):
 
     async def _run(self, state: LaneState, batch: Batch, pending: Sequence[tuple[int, bytes]]) -> None:
         line = self._line(batch)
+        if batch.items and self._trouble.is_singling(batch.items[0].offset):
+            self.desk.report.single()
         with line.phase("decide"):
             asked = self._turn.read(batch.items)
             firsts = await self._firsts(asked)
@@ -219,6 +225,7 @@ class DecidingLane(Lane):
     def _line(self, batch: Batch) -> TurnLine:
         line = TurnLine(self.seat.at.partition, len(batch.items), consent_position=self._follower.next)
         line.seconds["freshness"] = self.seat.clocks.steady() - batch.since
+        line.consents_applied, self._applied = self._follower.applied - self._applied, self._follower.applied
         if batch.items:
             line.first_offset, line.last_offset = batch.items[0].offset, batch.items[-1].offset
         return line
@@ -257,6 +264,7 @@ class DecidingLane(Lane):
         state.apply_outputs(entries, decided.settled, marks)
         if batch.items:
             self._trouble.done(batch.items[-1].offset)
+        self._appended_ms = max(self._appended_ms, *decided.appended_ms, 0)
 
     def _blame(self, batch: Batch, error: SendError) -> None:
         """A turn whose sends failed is remembered. Raises LaneStoppedError when even the refusal cannot be written."""

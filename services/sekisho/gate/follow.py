@@ -75,6 +75,8 @@ class ConsentFollower:
         self._state = state
         self._reading = reading
         self._poll_ms = poll_ms
+        self.applied = 0
+        """Consent records looked at in this lane's life."""
         self.blocked: int | None = None
         """The offset of a record that cannot be decoded: nothing behind it is known."""
 
@@ -118,6 +120,7 @@ class ConsentFollower:
         write = ConsentWrite(next=position)
         for record in records:
             self._apply_one(record, write)
+        self.applied += len(records)
         if records:
             write.last, write.hash = records[-1].offset, record_hash(records[-1])
         self._state.apply_consents(write)

@@ -25,6 +25,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self.epoch = 0
+        self.bytes = 0
+        """Of the values that wait."""
         self._items: deque[Item] = deque()
         self._arrived = asyncio.Event()
 
@@ -34,6 +36,7 @@ class Inbox:
     def offer(self, items: Sequence[Item]) -> None:
         """Takes what was fetched, in order."""
         self._items.extend(items)
+        self.bytes += sum(map(_size, items))
         self._arrived.set()
 
     def wake(self) -> None:
@@ -43,11 +46,13 @@ class Inbox:
     def clear(self) -> None:
         """Forgets all: the lane seeks back."""
         self._items.clear()
+        self.bytes = 0
         self.epoch += 1
 
     def put_back(self, items: Sequence[Item]) -> None:
         """Gives back what was taken last, to be taken next."""
         self._items.extendleft(reversed(items))
+        self.bytes += sum(map(_size, items))
         self._arrived.set()
 
     def next_offset(self) -> int:
@@ -67,6 +72,7 @@ class Inbox:
             if taken and total > size:
                 break
             taken.append(self._items.popleft())
+        self.bytes -= sum(map(_size, taken))
         return taken
 
     async def wait(self, seconds: float) -> None:

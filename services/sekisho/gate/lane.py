@@ -182,6 +182,7 @@ class Lane(ABC):
         return self._ended.is_set()
 
     async def _close(self) -> None:
+        self.release_now()
         share = self.limits.lose_seconds * _CLOSING
         if self._in_transaction:
             await self._bounded(self.writer.abort(), share, "abort")
@@ -213,6 +214,10 @@ class Lane(ABC):
     @abstractmethod
     async def step(self) -> None:
         """Does one turn, or waits a moment where there is nothing to do."""
+
+    @abstractmethod
+    def release_now(self) -> None:
+        """Closes at once what nobody must find open: first of all, and whatever becomes of the rest."""
 
     @abstractmethod
     async def release(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -151,7 +152,7 @@ class Lanes:
                 _log.exception("lane_defect", topic=at.topic, partition=at.partition)
                 self._note_failure(lane, error)
                 return
-            await asyncio.sleep(self._limits.backoff_seconds)
+            await asyncio.sleep(self._limits.backoff_max_seconds)
             if self._tasks.get(at) is not asyncio.current_task():
                 return
             lane = self._new_lane(at)
@@ -231,8 +232,12 @@ class Lanes:
         if lane is None or epochs.get(at) == (lane, lane.inbox.epoch):
             return lane
         if lane.phase is Phase.RUNNING:
-            self._reader.seek(at, lane.reading_from)
+            self._seek(at, lane.reading_from)
         return None
+
+    def _seek(self, at: Partition, offset: int) -> None:
+        with suppress(NotAssignedError):  # a rebalance took it meanwhile; its lane is about to be lost
+            self._reader.seek(at, offset)
 
     def _divert(self, error: UndecodableRecordError, epochs: Mapping[Partition, tuple[Lane, int]]) -> None:
         lane = self._still(error.at, epochs)
@@ -240,13 +245,13 @@ class Lanes:
             _log.error(
                 "record_undecodable", topic=error.at.topic, partition=error.at.partition, offset=error.offset
             )
-            self._reader.seek(error.at, error.offset + 1)
+            self._seek(error.at, error.offset + 1)
             lane.inbox.offer([Undecodable(error.offset, str(error))])
 
     def _out_of_range(self, error: OffsetOutOfRangeError) -> None:
-        self._reader.pause(error.at)
         lane = self.lanes.get(error.at)
         if lane is not None:
+            self._set_paused(lane, paused=True)
             lane.interrupt(LaneStoppedError(f"{error}; see `sekisho gate resume --accept-loss`"))
 
     def _hold_back(self) -> None:
@@ -254,14 +259,13 @@ class Lanes:
         for lane in self.lanes.values():
             if lane.phase is not Phase.RUNNING:
                 continue
-            full = len(lane.inbox) >= self._limits.turn_records
+            inbox, limits = lane.inbox, self._limits
+            full = len(inbox) >= limits.turn_records or inbox.bytes >= limits.turn_bytes
             if full is lane.held_back:
                 continue
             self._set_paused(lane, paused=full)
 
     def _set_paused(self, lane: Lane, *, paused: bool) -> None:
         lane.held_back = paused
-        try:
+        with suppress(NotAssignedError):  # as above
             (self._reader.pause if paused else self._reader.resume)(lane.seat.at)
-        except NotAssignedError:
-            return  # a rebalance took it meanwhile; its lane is about to be lost

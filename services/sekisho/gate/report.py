@@ -24,6 +24,10 @@ class Report:
         self._health = health
         self._wall = wall
 
+    def for_router(self) -> RouterReport:
+        """What the router's lanes tell it to."""
+        return RouterReport(self._health)
+
     # lanes
 
     def phase(self, partition: int, state: str) -> None:
@@ -107,10 +111,6 @@ class Report:
         else:
             self.phase(partition, "running")
 
-    def applied(self, count: int) -> None:
-        """Consent events were folded while running."""
-        self._metrics.consents_applied.inc(count)
-
     def forwarded(self, count: int) -> None:
         """Misrouted consent events were forwarded."""
         self._metrics.forwarded_events.inc(count)
@@ -172,22 +172,30 @@ class Report:
 
 
 class RouterReport:
-    """The router's lanes: their readiness is not the gate's (deciding goes on without them), their logs tell all."""
+    """The router's lanes: one that stands still makes the gate unready too, misrouted suspensions wait for it."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
 
     def assigned(self) -> None:
         """Nothing to tell."""
 
     def phase(self, partition: int, state: str) -> None:
-        """Nothing to tell: each lane logs it."""
+        """A lane that runs is no obstacle any more."""
+        if state == "running":
+            self._health.drop(f"router-{partition}")
 
     def taken(self, seconds: float) -> None:
         """Nothing to tell."""
 
     def stopped(self, partition: int, why: str) -> None:
-        """Told by the lanes' own log line."""
+        """A lane stands still until an operator acts."""
+        self._health.unmet(f"router-{partition}", "failed", why)
 
     def lost(self, partition: int, cause: str) -> None:
-        """Nothing to tell."""
+        """The lane is another gate's now, or about to be taken again."""
+        _log.debug("router_lane_lost", partition=partition, cause=cause)
+        self._health.drop(f"router-{partition}")
 
     def log_reachable(self, why: str | None) -> None:
         """Told by the deciding lanes, which read the same log."""

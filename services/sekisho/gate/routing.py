@@ -57,6 +57,9 @@ class RouterLane(Lane):
             return committed
         return (await self.call(bounds(self.desk.watermarks, self.seat.at))).start
 
+    def release_now(self) -> None:
+        """A router's lane keeps no state of its own."""
+
     async def release(self) -> None:
         """Closes the reader of rejected events."""
         await self._bounded(self._skips.close(), self.limits.lose_seconds, "reader_stop")

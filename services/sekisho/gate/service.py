@@ -110,7 +110,7 @@ class GateService(mode.Service):
             setup.names.consents,
             "router",
             lambda seat: self._router(seat, router_desk),
-            RouterReport(),
+            self._report.for_router(),
         )
         for work in (self.lanes.run(), self.router_lanes.run(), self._watch(topics)):
             task = asyncio.get_running_loop().create_task(work)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -232,8 +232,8 @@ class LaneState:
             cursor.next()
 
 
-def open_state(folder: Path, partition: int) -> LaneState:
-    """The state of a partition below a gate instance's folder.
+def open_state(folder: Path, partition: int, on_rebuild: Callable[[str], None]) -> LaneState:
+    """The state of a partition below a gate instance's folder; `on_rebuild` is told why one is to be restored.
 
     A corrupt folder is deleted, one that another process holds is left alone; both ways the next is fresh and will
     be restored. Raises StateError when all that may be tried are held.
@@ -242,12 +242,18 @@ def open_state(folder: Path, partition: int) -> LaneState:
     for number in range(_FOLDERS):
         path = folder / (f"{partition}" if number == 0 else f"{partition}.{number}")
         try:
-            return LaneState(path)
+            state = LaneState(path)
         except StateError as error:
             causes.append(str(error))
-            if "lock" not in str(error).lower():
-                shutil.rmtree(path)
-                return LaneState(path)
+            if "lock" in str(error).lower():
+                on_rebuild("locked")
+                continue
+            on_rebuild("corrupt")
+            shutil.rmtree(path)
+            return LaneState(path)
+        if state.identity is None:
+            on_rebuild("missing")
+        return state
     raise StateError(f"no free folder for partition {partition}: {'; '.join(causes)}")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.gate.state import Identity
 from sekisho.log.port import Log, MissingTopicError, Partition, TopicDescription
+
+_TIMESTAMPS: Final = "message.timestamp.type"
+APPEND_TIME: Final = "LogAppendTime"
 
 
 class TopicNames(NamedTuple):
@@ -66,6 +69,13 @@ async def describe(log: Log, names: TopicNames) -> Topics:
     missing = [name for name in names if name not in described]
     if missing:
         raise MissingTopicError(f"missing: {', '.join(missing)}; `sekisho topics create` makes them")
+    for name in (names.requests, names.consents):
+        stamped = described[name].config.get(_TIMESTAMPS, APPEND_TIME)
+        if stamped != APPEND_TIME:
+            raise TopicsChangedError(
+                f"{name} has {_TIMESTAMPS}={stamped}; times are judged by the brokers' append times: set it to "
+                f"{APPEND_TIME} (`sekisho topics check`)"
+            )
     counts = {name: described[name].partitions for name in names.shared}
     if len(set(counts.values())) != 1:
         raise TopicsChangedError(f"all gate topics must have the same number of partitions: {counts}")
