@@ -17,7 +17,7 @@ from sekisho.cli.guard import InputError
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _DEEPEST: Final = 64
 """Levels of a document: the contract has six."""
-_LARGEST: Final = 1_000_000
+_LARGEST: Final = 100_000
 """Values of a document: aliases could make a short YAML file endless."""
 
 

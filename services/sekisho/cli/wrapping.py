@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 _NEVER_FIRST: Final = frozenset(
     "、。，．・：；！？」』）］｝〉》】〕ー…々ゃゅょっャュョッぁぃぅぇぉァィゥェォ,.:;!?)]}%"
@@ -18,7 +18,7 @@ _NEVER_LAST: Final = frozenset("「『（［｛〈《【〔([{")
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """The lines of `text` (its own line ends are spaces), none wider than `width` columns unless one unit is."""
+    """The lines of `text` (its own line ends are spaces), none wider than `width` columns (2 at least)."""
     lines: list[str] = []
     line, used = "", 0
     for unit in _units(" ".join(text.split())):
@@ -63,5 +63,4 @@ def _pieces(unit: str, width: int) -> Iterator[str]:
     if cell_len(unit.rstrip()) <= width:
         yield unit
         return
-    for start in range(0, len(unit), width):
-        yield unit[start : start + width]
+    yield from chop_cells(unit.rstrip(), width)
