@@ -11,9 +11,10 @@ import enum
 import uuid
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from sekisho.log.kafka import KafkaLog
 from sekisho.log.lifecycle import PendingSends
+from sekisho.log.memory import MemoryLog
 from sekisho.log.port import (
     AssignmentListener,
     GroupReader,
@@ -104,20 +105,10 @@ class ForgetfulSends(PendingSends):
         return answered
 
 
-class SettableLog(Log, Protocol):
-    """A log whose transactional writer takes another keeper of its sends: both of ours do."""
-
-    def transactional_writer(
-        self, transactional_id: str, sends: PendingSends | None = None
-    ) -> TransactionalWriter: ...
-
-
 class UnsafeLog:
     """The port's Log around another, with faults and controls."""
 
-    def __init__(
-        self, log: SettableLog, faults: Faults | None = None, controls: Controls | None = None
-    ) -> None:
+    def __init__(self, log: Log, faults: Faults | None = None, controls: Controls | None = None) -> None:
         self._log = log
         self._faults = faults or Faults()
         self._controls = controls or Controls()
@@ -130,8 +121,13 @@ class UnsafeLog:
 
     def transactional_writer(self, transactional_id: str) -> TransactionalWriter:
         own = f"{transactional_id}-{uuid.uuid4()}" if self._controls.unsafe_no_fencing else transactional_id
-        sends = ForgetfulSends() if self._controls.unsafe_no_await else PendingSends()
-        return UnsafeWriter(self._log.transactional_writer(own, sends), transactional_id, self._faults)
+        return UnsafeWriter(self._writer(own), transactional_id, self._faults)
+
+    def _writer(self, transactional_id: str) -> TransactionalWriter:
+        if not self._controls.unsafe_no_await:
+            return self._log.transactional_writer(transactional_id)
+        assert isinstance(self._log, MemoryLog | KafkaLog), "both of ours take another keeper of their sends"
+        return self._log.transactional_writer(transactional_id, ForgetfulSends())
 
     def writer(self) -> Writer:
         return self._log.writer()

@@ -7,15 +7,18 @@ import itertools
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiokafka.errors
 import aiokafka.producer.sender
 import pytest
+from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kafka_settings import PLAINTEXT, kafka_config
 from sekisho.contracts.routing import partition_of
+from sekisho.log.client_backoffs import QUICK_RETRIES, QuickOffsetCommit, QuickProduce
 from sekisho.log.kafka import KafkaLog, KafkaSecurityError
 from sekisho.log.kafka_errors import translated, translated_send
 from sekisho.log.lifecycle import PendingSends, WriterLifecycle, in_batches
@@ -141,6 +144,48 @@ async def test_making_a_log_lowers_the_backoff_and_opens_nothing() -> None:
     """aiokafka's 20 ms between two transactions become what the configuration says."""
     KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
     assert aiokafka.producer.sender.BACKOFF_OVERRIDE == 0.003
+
+
+class Answering:
+    """What aiokafka's handlers use of a sender."""
+
+    _retry_backoff = 0.1
+    client = None
+    _txn_manager = SimpleNamespace(offset_committed=lambda at, offset, group: None)
+
+    def _coordinator_dead(self, kind: object) -> None:
+        return None
+
+
+NOT_ENOUGH_REPLICAS, COORDINATOR_NOT_AVAILABLE, NO_ERROR = 19, 15, 0
+
+
+@pytest.mark.parametrize(
+    ("tries", "expected"), [(1, 0.003), (QUICK_RETRIES, 0.003), (QUICK_RETRIES + 1, 0.1)]
+)
+def test_a_batch_that_comes_too_soon_is_repeated_soon_but_not_for_ever(tries: int, expected: float) -> None:
+    """What the broker answers while it verifies a transaction waits 3 ms; replicas that are really missing, 100 ms."""
+    KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
+    handler = QuickProduce(Answering(), {TopicPartition("t", 0): SimpleNamespace(retry_count=tries)})
+    answer = (0, NOT_ENOUGH_REPLICAS, -1, -1, 0)
+    handler.handle_response(SimpleNamespace(API_VERSION=7, topics=[("t", [answer])]))
+    assert handler._default_backoff == expected
+
+
+def test_offsets_that_come_too_soon_are_repeated_soon_but_not_for_ever() -> None:
+    """The count is the sender's, and begins anew after a success."""
+    KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
+    sender, at = Answering(), TopicPartition("t", 0)
+
+    def answered(code: int) -> float | None:
+        handler = QuickOffsetCommit(sender, {at: SimpleNamespace(offset=1)}, "group")
+        backoff: float | None = handler.handle_response(SimpleNamespace(errors=[("t", [(0, code)])]))
+        return backoff
+
+    for _ in range(2):
+        waits = [answered(COORDINATOR_NOT_AVAILABLE) for _ in range(QUICK_RETRIES + 1)]
+        assert waits == [0.003] * QUICK_RETRIES + [0.1]
+        assert answered(NO_ERROR) is None
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import aiokafka.producer.sender
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import ConnectionGroup, CoordinationType
 
 from sekisho.log.port import Partition
-
-
-def lower_commit_backoff(seconds: float) -> None:
-    """How long aiokafka waits when a new transaction meets the last one's marker still being written.
-
-    It is a module constant of 20 ms, and nearly every turn waits for it: at 3 ms a turn of 10 records falls from 26 to
-    7.6 ms at the median (runtime.md [M]). For the whole process.
-    """
-    aiokafka.producer.sender.BACKOFF_OVERRIDE = seconds
 
 
 def fatal_error(producer: AIOKafkaProducer) -> BaseException | None:

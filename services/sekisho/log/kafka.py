@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sekisho.log.client_internals import lower_commit_backoff
+from sekisho.log.client_backoffs import lower_commit_backoff
 from sekisho.log.kafka_admin import KafkaAdmin
 from sekisho.log.kafka_config import KafkaConfig, KafkaSecurity, KafkaSecurityError
 from sekisho.log.kafka_offsets import Offsets

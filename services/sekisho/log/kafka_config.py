@@ -119,7 +119,7 @@ class KafkaConfig:
     metadata_max_age_ms: int  # how soon another number of partitions is seen
 
     transaction_timeout_ms: int
-    commit_backoff_s: float  # see client_internals.lower_commit_backoff
+    commit_backoff_s: float  # see client_backoffs.lower_commit_backoff
     max_batch_bytes: int
     fetch_max_wait_ms: int
     fetch_max_bytes: int
