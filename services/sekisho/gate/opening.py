@@ -97,13 +97,15 @@ def resume_at(marks: Marks, committed: int | None, requests: Bounds, answered: b
         return 0
     position = told if told is not None else committed
     assert position is not None
-    if committed is not None and committed < requests.start and position < requests.start:
+    if max(position, committed or 0) < requests.start:
         last = requests.start - 1
         raise LostRequestsError(
             f"requests {position}..{last} were deleted before they were decided", position, last
         )
-    if position < requests.start:
-        position = requests.start if committed is None else max(committed, requests.start)
+    if (
+        position < requests.start
+    ):  # the group has passed them: markers, or what retention deleted after its decision
+        position = max(committed or 0, requests.start)
     if position > requests.end:
         raise LaneStoppedError(
             f"the request log ends at {requests.end}, but requests up to {position} were decided: the log has lost "
