@@ -151,7 +151,6 @@ def test_what_is_put_back_comes_next() -> None:
         (6, 0, 0, False, 7),
         (6, 9, 0, False, 7),
         (6, 9, 9, True, 9),
-        (6, None, 9, True, 9),
     ],
     ids=[
         "fresh",
@@ -161,7 +160,6 @@ def test_what_is_put_back_comes_next() -> None:
         "set back",
         "set forward",
         "trimmed",
-        "trimmed, lost",
     ],
 )
 def test_the_outputs_tell_where_to_resume(
@@ -179,6 +177,7 @@ def test_the_outputs_tell_where_to_resume(
         (None, None, 0, True, (0, 19)),
         (None, 4, 6, False, (4, 5)),
         (4, 5, 9, False, (5, 8)),
+        (6, None, 9, True, (7, 8)),
     ],
 )
 def test_requests_that_may_be_lost_stop_the_lane(

@@ -64,6 +64,9 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+EVENTS = events()
+
+
 async def folded(order: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, bytes], Verdict]:
     """The state after these events in this order (contents by event id), and what the core says on it."""
     log = MemoryLog(MemoryConfig(524_288, 10_000, 5), lambda: 1_795_000_000_000)
@@ -92,10 +95,10 @@ async def folded(order: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, byt
 
 
 @settings(max_examples=25, deadline=None)
-@given(order=st.permutations(events()))
+@given(order=st.permutations(EVENTS))
 async def test_the_order_of_events_changes_nothing(order: list[tuple[str, dict[str, Any]]]) -> None:
     """Any permutation of events with distinct ids gives the same facts and the same verdict (runtime.md, State)."""
-    assert await folded(order) == await folded(events())
+    assert await folded(order) == await folded(EVENTS)
 
 
 def test_a_write_and_its_offset_are_read_back_together(tmp_path: Path) -> None:
