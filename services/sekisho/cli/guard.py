@@ -108,7 +108,7 @@ def _told(error: BaseException) -> int:
             f"{type(error).__name__}: {error}",
             "This is a fault in Sekisho. `sekisho --debug …` shows where; please report it.",
         )
-    click.echo(click.style("Error: ", fg="red", bold=True) + known.message, err=True)
+    click.echo(f"Error: {known.message}", err=True)
     if known.remedy:
         click.echo(known.remedy, err=True)
     return known.code

@@ -78,8 +78,8 @@ class Rush:
 
     async def _tell(self) -> None:
         while True:
-            self._line()
             await asyncio.sleep(1)
+            self._line()
 
     def _line(self) -> None:
         decisions = self.watch.decisions

@@ -71,6 +71,7 @@ def epilogue(screen: Screen) -> None:
         ("up", "Kafka and gates that stay"),
         (f"send {example('insurance-list.yaml')}", "ask them something"),
         ("tail decisions", "watch the answers"),
-        (f"decide {example('expired-consent.yaml')} --readable", "without Kafka"),
+        (f"decide {example('expired-consent.yaml')} --readable", ""),
     ):
-        screen.line(f"  sekisho {command:<48} {what}".rstrip())
+        # never wrapped, however long the path is: it is there to be copied
+        screen.line(f"  sekisho {command:<46} {what}".rstrip())
