@@ -74,4 +74,4 @@ def epilogue(screen: Screen) -> None:
         (f"decide {example('expired-consent.yaml')} --readable", ""),
     ):
         # never wrapped, however long the path is: it is there to be copied
-        screen.line(f"  sekisho {command:<46} {what}".rstrip())
+        screen.line(f"  sekisho {command:<43} {what}".rstrip())
