@@ -208,7 +208,7 @@ def gate_remedies(settings: Settings, log: Log) -> Remedies:
         log=log,
         names=topic_names(settings),
         group=f"{prefix}gate",
-        transactional_prefix=f"{prefix}gate-",
+        transactional_prefix=f"{prefix}remedy-",
         hmac_key=settings.for_gate().payload_hmac_key,
         limits=gate_limits(settings),
         clocks=CLOCKS,

@@ -31,7 +31,7 @@ def remedies(world: World) -> Remedies:
         world.log,
         world.names,
         f"{world.prefix}gate",
-        f"{world.prefix}gate-",
+        f"{world.prefix}remedy-",
         HMAC_KEY,
         world.limits,
         world.clocks,

@@ -5,19 +5,20 @@ One turn is one group commit with no linger: the next batch gathers while this o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from sekisho.gate.clock import ClockGuard
 from sekisho.gate.follow import ConsentFollower, ConsentReading
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
-from sekisho.gate.inbox import Undecodable
+from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldError
-from sekisho.gate.lookup import fetch_decisions
+from sekisho.gate.lookup import Lookup
 from sekisho.gate.opening import Bounds, bounds, check_consents, check_identity, check_last_applied, resume_at
 from sekisho.gate.poison import Trouble
 from sekisho.gate.report import Report
@@ -36,8 +37,19 @@ _SWEPT: Final = 2000
 """Request ids looked at in one go for those whose window has passed."""
 _SWEEPS: Final = 100
 """Goes in one round: so many ids a lane need not have for each to be looked at once a round."""
+_STRIDE: Final = 50
+"""Requests read or decided in one go of the event loop: some 10 ms."""
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at the ends of the inputs, for the clock and for readiness."""
+
+
+class Work(NamedTuple):
+    """What a turn has ready before its freshness mark: its requests as read, the first decisions of those sent twice,
+    and the rejections of consent events that wait."""
+
+    asked: Sequence[Asked | Undecodable]
+    firsts: Mapping[int, bytes]
+    pending: Sequence[tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class Desk:
     turn: Callable[[int, LaneState], Turn]
     consents: Callable[[int], ConsentReading]
     trouble: dict[int, Trouble]
+    deciding: asyncio.Lock
+    """One lane decides at a time: its mark would age while another has the processor."""
 
 
 class DecidingLane(Lane):
@@ -103,6 +117,7 @@ class DecidingLane(Lane):
         self._turn = self.desk.turn(partition, state)
         self._restorer = Restorer(self._reader, self.parts, state, limits.poll_ms, self._stall)
         reading = self.desk.consents(partition)
+        self._lookup = Lookup(self._reader, self.parts.decisions, limits.poll_ms, limits.call_seconds)
         self._follower = ConsentFollower(self._reader, self.parts.consents, state, reading, limits.poll_ms)
         around = Surroundings(
             mark=lambda: self.call(self.desk.watermarks.high_watermark(self.parts.consents)),
@@ -173,10 +188,19 @@ class DecidingLane(Lane):
             await self._fresh.follow(0)
             await self.inbox.wait(self.limits.poll_ms / 1000)
             return
+        asked = await self._read(items)
+        firsts = await self._lookup.decisions(self._turn.lookups(asked))
         batch = await self._fresh.batch(items)
         if batch is not None and not self.losing:
             self.inbox.put_back(items[len(batch.items) :])
-            await self._run(self.state, batch, pending)
+            await self._run(self.state, batch, Work(asked, firsts, pending))
+
+    async def _read(self, items: Sequence[Item]) -> Sequence[Asked | Undecodable]:
+        asked: list[Asked | Undecodable] = []
+        for index in range(0, len(items), _STRIDE):
+            asked.extend(self._turn.read(items[index : index + _STRIDE]))
+            await asyncio.sleep(0)
+        return asked
 
     def _turn_size(self) -> int:
         """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly."""
@@ -206,36 +230,50 @@ class DecidingLane(Lane):
             blocked=self._follower.blocked is not None,
         )
 
-    async def _run(self, state: LaneState, batch: Batch, pending: Sequence[tuple[int, bytes]]) -> None:
+    async def _run(self, state: LaneState, batch: Batch, work: Work) -> None:
         line = self._line(batch)
-        if batch.items and self._trouble.is_singling(batch.items[0].offset):
-            self.desk.report.single()
-        with line.phase("decide"):
-            asked = self._turn.read(batch.items)
-            firsts = await self._firsts(asked)
-            decided = self._turn.decide(asked, Knowledge(self._follower.next, batch.stale), firsts, pending)
-        bases = await self._commit_turn(batch, decided, line)
+        async with self.desk.deciding:
+            renewed = await self._fresh.renewed(batch)
+            if renewed is None:
+                self.inbox.put_back(batch.items)
+                return
+            with line.phase("decide"):
+                decided = await self._decide(renewed, work)
+        bases = await self._commit_turn(renewed, decided, line)
         if bases is None:
             return
         with line.phase("store"):
             self._store(state, decided, bases, batch)
-        self._most = min(self._most * 2, self.limits.turn_records)
+        self._resize(len(batch.items), self.seat.clocks.steady() - renewed.since)
         self.desk.report.committed(line, decided)
+
+    async def _decide(self, batch: Batch, work: Work) -> Decided:
+        """In strides, so that the other lanes' transactions and the group's heartbeats go on."""
+        last = batch.items[-1].offset if batch.items else -1
+        known = Knowledge(self._follower.next, batch.stale)
+        decided = self._turn.begin(work.pending)
+        for index in range(0, len(work.asked), _STRIDE):
+            stride = [each for each in work.asked[index : index + _STRIDE] if _offset(each) <= last]
+            self._turn.decide(stride, known, work.firsts, decided)
+            await asyncio.sleep(0)
+        return decided
+
+    def _resize(self, count: int, seconds: float) -> None:
+        """The next turn's size: a turn is to stay well below the age at which it would be aborted."""
+        if seconds > self.limits.turn_seconds / 2:
+            self._most = max(1, count // 2)
+        elif seconds < self.limits.turn_seconds / 8:
+            self._most = min(self._most * 2, self.limits.turn_records)
 
     def _line(self, batch: Batch) -> TurnLine:
         line = TurnLine(self.seat.at.partition, len(batch.items), consent_position=self._follower.next)
+        if batch.items and self._trouble.is_singling(batch.items[0].offset):
+            self.desk.report.single()
         line.seconds["freshness"] = self.seat.clocks.steady() - batch.since
         line.consents_applied, self._applied = self._follower.applied - self._applied, self._follower.applied
         if batch.items:
             line.first_offset, line.last_offset = batch.items[0].offset, batch.items[-1].offset
         return line
-
-    async def _firsts(self, asked: Sequence[Asked | Undecodable]) -> Mapping[int, bytes]:
-        wanted = self._turn.lookups(asked)
-        if not wanted:
-            return {}
-        poll_ms = self.limits.poll_ms
-        return await self.call(fetch_decisions(self._reader, self.parts.decisions, wanted, poll_ms))
 
     async def _commit_turn(self, batch: Batch, decided: Decided, line: TurnLine) -> Bases | None:
         """Where the outputs stand; None: the turn grew too old, was aborted, and will be done anew, smaller."""
@@ -276,6 +314,10 @@ class DecidingLane(Lane):
                 f"the refusal of the request at {first} cannot be written: {error}; see the output topics' limits"
             ) from error
         self._trouble.failed(first, last, error)
+
+
+def _offset(asked: Asked | Undecodable) -> int:
+    return asked.offset if isinstance(asked, Undecodable) else asked.record.offset
 
 
 def _next_offset(batch: Batch) -> int | None:

@@ -94,6 +94,13 @@ class Freshness:
                 return Batch(items, stale=False, since=since)
         return None
 
+    async def renewed(self, batch: Batch) -> Batch | None:
+        """The batch with a mark taken anew if its own has aged; None: the consents are behind the new one."""
+        since = self._clocks.steady()
+        if batch.stale or since - batch.since < self._limits.turn_seconds * _MARK_SHARE:
+            return batch
+        return batch._replace(since=since) if self._follower.next >= await self.look() else None
+
     async def _reach(self, mark: int, items: Sequence[Item], begun: float) -> int | None:
         """Applies consents up to `mark`. Gives how many of the items are to be refused because it was not reached."""
         moved = begun

@@ -156,8 +156,8 @@ class Remedies:
         return self.log.group_reader(self.group, [self.names.requests], _Bystander())
 
     async def _write(self, topics: Topics, lost: LostRange) -> None:
-        """The rejected event and the group's offset in one transaction, by the lane's own id: a lane that runs after
-        all is fenced."""
+        """The rejected event and the group's offset in one transaction, by an id of its own: the stopped lane, which is
+        tried again from time to time, would fence its own id's writer."""
         parts = topics.partitions_of(lost.partition)
         text = Text(
             f"申請 {lost.first}〜{lost.last} は、判断の前に失われました（運用者が確認済み）。",

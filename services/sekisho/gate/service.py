@@ -231,6 +231,7 @@ class Wiring:
             turn=self._turn,
             consents=self._readings.__getitem__,
             trouble=self._trouble,
+            deciding=asyncio.Lock(),
         )
 
     def router_desk(self) -> RouterDesk:

@@ -176,20 +176,23 @@ class Turn:
 
     # deciding
 
-    def decide(
-        self,
-        asked: Sequence[Asked | Undecodable],
-        known: Knowledge,
-        firsts: Mapping[int, bytes],
-        pending: Sequence[tuple[int, bytes]],
-    ) -> Decided:
-        """Every request's outputs. `firsts` are the decisions that `lookups` named, `pending` the consent topic's
-        rejections that wait."""
+    def begin(self, pending: Sequence[tuple[int, bytes]]) -> Decided:
+        """A turn's outputs with the consent topic's rejections that wait (`pending`), and no request answered yet."""
         out = Decided(self._state.marks.last_output, self._state.marks.last_decided_us)
         for offset, rejection in pending:
             rejected = unpacked(rejection)
             out.reject(rejected, cause_of(rejected))
             out.settled.append(offset)
+        return out
+
+    def decide(
+        self,
+        asked: Sequence[Asked | Undecodable],
+        known: Knowledge,
+        firsts: Mapping[int, bytes],
+        out: Decided,
+    ) -> None:
+        """Adds the outputs of some requests to the turn's. `firsts` are the decisions that `lookups` named."""
         for each in asked:
             if isinstance(each, Undecodable):
                 out.reject(self._rejecter.reject(each.offset, "undecodable", UNDECODABLE), "undecodable")
@@ -197,7 +200,6 @@ class Turn:
             else:
                 self._answer_safely(each, known, firsts, out)
                 out.last_output = each.record.offset
-        return out
 
     def _answer_safely(
         self, asked: Asked, known: Knowledge, firsts: Mapping[int, bytes], out: Decided
