@@ -19,7 +19,6 @@ ROTATION = [
     ("gate-1", signal.SIGKILL),
     ("gate-2", signal.SIGTERM),
     ("gate-3", signal.SIGKILL),
-    ("gate-1", signal.SIGTERM),
 ]
 
 
