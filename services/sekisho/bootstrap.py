@@ -174,10 +174,10 @@ class GateProcess(mode.Service):
         self.metrics = GateMetrics(gate_vocabulary(setup.rulebook, setup.partitions), self.health)
         book = setup.rulebook.book
         self.metrics.set_build(setup.engine.version, book.version, book.digest)
-        self.http = self.add_dependency(HttpService(options, self.metrics.exposition, self.health))
-        self.gate = self.add_dependency(
-            GateService(log, setup, Report(self.metrics, self.health, setup.clocks.wall))
-        )
+        self.http = HttpService(options, self.metrics.exposition, self.health)
+        self.gate = GateService(log, setup, Report(self.metrics, self.health, setup.clocks.wall))
+        self.add_dependency(self.http)
+        self.add_dependency(self.gate)
 
     async def on_shutdown(self) -> None:
         """Closes the log after everything that used it has stopped."""

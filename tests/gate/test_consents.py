@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from faults.unsafe_log import Faults, Step, UnsafeLog
 from faults.unsafe_memory import UnsafeFaults
 from gate.world import (
     HMAC_KEY,
@@ -22,7 +23,7 @@ from gate.world import (
 from sekisho.gate.remedies import NotSkippableError, Remedies
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.memory import MemoryLog
-from sekisho.log.port import Outgoing, Partition
+from sekisho.log.port import CommitUnknownError, Outgoing, Partition
 
 
 def remedies(world: World) -> Remedies:
@@ -114,6 +115,22 @@ async def test_a_misrouted_suspension_is_forwarded_once_and_counts(world: World)
     await settle(world)
     await world.wait_for(world.names.consents, 2)
     await world.rejected(0)
+
+
+@pytest.mark.parametrize("step", [Step.ANSWER, Step.OFFSETS, Step.BEFORE_COMMIT, Step.AFTER_COMMIT])
+async def test_a_failure_at_its_forward_neither_loses_nor_doubles_an_event(world: World, step: Step) -> None:
+    """The router is exactly once by its committed offsets, whatever fails in its transaction."""
+    faults = Faults()
+    await world.gate(log=UnsafeLog(world.log, faults))
+    faults.fail(step, CommitUnknownError("no answer"))
+    subject = subject_in(3)
+    await world.tell(suspension(subject), partition=0)
+    await world.until_async(lambda: world.read(world.names.consents, 3))
+    assert faults.happened == [(step, f"{world.prefix}router-0")]
+    await settle(world)
+    await world.wait_for(world.names.consents, 2)
+    await world.ask(request(subject))
+    assert codes((await world.decisions(5))[-1]) == ["subject.use_suspended"]
 
 
 async def test_an_event_misrouted_again_is_rejected(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from faults.unsafe_memory import UnsafeFaults
 from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
 from sekisho.contracts import identity
 from sekisho.domain.decision import decide
+from sekisho.gate.clock import Clocks
 from sekisho.log.memory import MemoryLog
 from sekisho.log.port import Outgoing, Partition
 
@@ -320,3 +322,16 @@ async def test_time_does_not_go_back_within_a_partition(world: World) -> None:
     times = [each["decided_at"] for each in decisions]
     assert times == sorted(times)
     assert all(each["decided_at"][:23] >= each["appended_at"][:23] for each in decisions)
+
+
+async def test_a_clock_that_is_off_pauses_the_gate(world: World) -> None:
+    """Nothing is decided by a clock far behind the append times; the gate is unready until the clock is right again."""
+    off = [-60.0]
+    world.clocks = Clocks(lambda: time.time() + off[0], time.monotonic)
+    gate = await world.gate()
+    await world.ask(request(subject_in(1)))
+    await world.until(lambda: not world.health[id(gate)].ready)
+    assert await world.data(world.names.decisions) == []
+    off[0] = 0.0
+    await world.decisions(1)
+    await world.until(lambda: world.health[id(gate)].ready)

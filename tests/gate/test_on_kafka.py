@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from faults.unsafe_log import Faults, Step, UnsafeLog
+from gate.test_consents import remedies
 from gate.test_lanes import answered_once, some
 from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
+from log.raw_kafka import add_partition, append_undecodable
+from sekisho.gate.remedies import LostRange
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.port import CommitUnknownError, LogError, Outgoing, Partition, SendError
 
@@ -172,3 +175,72 @@ async def test_what_is_no_readable_request_is_rejected(kafka_world: World) -> No
         await world.ask(request(subject_in(2)))
     assert {each["cause"] for each in await world.rejected(3)} == {"unreadable", "tombstone", "too_large"}
     await world.decisions(3)
+
+
+async def test_records_that_no_client_can_decode(kafka_world: World, broker: str) -> None:
+    """A header key that is not UTF-8: in the requests it costs its position, in the consents it holds the partition
+    until an operator has skipped it in writing."""
+    world = kafka_world
+    limits = changed(LIMITS, freshness_seconds=1)
+    gate = await world.gate(limits=limits)
+    subject = subject_in(2)
+    await append_undecodable(broker, Partition(world.names.requests, 2))
+    await world.ask(request(subject))
+    await world.decisions(1)
+    (rejected,) = await world.rejected(1)
+    assert (rejected["cause"], rejected["position"]["offset"]) == ("undecodable", 0)
+    offset = await append_undecodable(broker, Partition(world.names.consents, 2))
+    await world.tell(suspension(subject))
+    await world.ask(request(subject))
+    assert codes((await world.decisions(2))[1]) == ["consent.state_stale"]
+    assert await remedies(world).skip(2, offset)
+    await world.until(lambda: world.health[id(gate)].ready)
+    await world.stop(gate)
+    await world.gate("with no state", limits=limits)
+    await world.ask(request(subject))
+    assert codes((await world.decisions(3))[2]) == ["subject.use_suspended"]
+    await world.rejected(2)
+
+
+async def test_requests_deleted_undecided_are_accepted_as_lost_in_writing(kafka_world: World) -> None:
+    """Records deleted by the broker below the committed offset: the lane stops, says so, and goes on once told to."""
+    world = kafka_world
+    gate = await world.gate("a")
+    subject = subject_in(2)
+    await world.ask(request(subject))
+    await world.decisions(1)
+    await world.stop(gate)
+    await world.ask(request(subject), request(subject), request(subject))
+    at = Partition(world.names.requests, 2)
+    await world.log.delete_records(at, 3)
+    gate = await world.gate("a", ready=False)
+    await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
+    assert await remedies(world).accept_loss() == [LostRange(2, 1, 2)]
+    decisions = await world.decisions(2)
+    assert [each["request_position"]["offset"] for each in decisions] == [0, 3]
+    assert (await world.rejected(1))[0]["cause"] == "lost_range"
+
+
+async def test_a_gate_for_which_no_lane_is_left_is_ready(kafka_world: World) -> None:
+    """More gates than partitions: the one without a lane stands by, and takes over when another leaves."""
+    world = kafka_world
+    gates = [await world.gate(f"gate-{number}", ready=False) for number in range(world.partitions + 1)]
+    await world.shared_by(*gates)
+    idle = next(gate for gate in gates if gate.lanes is not None and not gate.lanes.lanes)
+    assert world.is_ready(idle)
+    working = next(gate for gate in gates if gate is not idle)
+    await world.stop(working)
+    await world.shared_by(*(gate for gate in gates if gate is not working))
+    sent = some(8)
+    await world.ask(*sent)
+    await answered_once(world, sent)
+
+
+async def test_partitions_added_at_any_time_stop_every_lane(kafka_world: World, broker: str) -> None:
+    """aiokafka takes new partitions unasked: the gate stands still instead."""
+    gate = await kafka_world.gate()
+    await add_partition(broker, kafka_world.names.requests, 5)
+    await kafka_world.until(
+        lambda: gate.lanes is not None and gate.lanes.halted is not None and not gate.lanes.lanes
+    )
+    assert not kafka_world.health[id(gate)].ready
