@@ -1,7 +1,9 @@
-"""Where the example files are: `deploy/examples` in a checkout, inside the package elsewhere."""
+"""What a person types next, from where they are: the command, and the example files that come with it."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,17 @@ def examples_path() -> Path:
 
 def example(name: str) -> str:
     """An example as a person would type its path from where they are."""
-    path = examples_path() / name
+    return _from_here(examples_path() / name)
+
+
+def command() -> str:
+    """The command as a person would type it: its name where the PATH has it, else the path that was called."""
+    called = Path(sys.argv[0])
+    if called.name != "sekisho" or shutil.which("sekisho") is not None:
+        return "sekisho"
+    return _from_here(called.absolute())
+
+
+def _from_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

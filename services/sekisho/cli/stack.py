@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from sekisho.cli.connection import open_log, topic_plan, up_folder
-from sekisho.cli.examples import example
+from sekisho.cli.examples import command, example
 from sekisho.cli.guard import DONE
 from sekisho.cli.here import (
     GateHome,
@@ -109,9 +109,9 @@ def _tell(screen: Screen, home: GateHome, addresses: list[str], folder: Path) ->
     screen.line(f"  logs       {folder}")
     screen.line()
     screen.line("Try:", "bold")
-    screen.line(f"  sekisho send {example('insurance-list.yaml')}")
-    screen.line("  sekisho tail decisions          # the answers, until Ctrl-C")
-    screen.line("  sekisho down")
+    screen.line(f"  {command()} send {example('insurance-list.yaml')}")
+    screen.line(f"  {command()} tail decisions    # the answers, until Ctrl-C")
+    screen.line(f"  {command()} down")
 
 
 @click.command()

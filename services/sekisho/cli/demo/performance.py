@@ -12,7 +12,7 @@ from sekisho.cli.demo.play import Player
 from sekisho.cli.demo.sending import Sender
 from sekisho.cli.demo.story import the_day
 from sekisho.cli.demo.watching import Watch
-from sekisho.cli.examples import example
+from sekisho.cli.examples import command, example
 from sekisho.cli.guard import DONE, FOUND
 from sekisho.cli.here import World
 from sekisho.cli.screen import Screen
@@ -67,11 +67,11 @@ def epilogue(screen: Screen) -> None:
     """What to try next."""
     screen.line()
     screen.line("Everything that was started is being stopped. Next:", "bold")
-    for command, what in (
+    for words, what in (
         ("up", "Kafka and gates that stay"),
         (f"send {example('insurance-list.yaml')}", "ask them something"),
         ("tail decisions", "watch the answers"),
         (f"decide {example('expired-consent.yaml')} --readable", ""),
     ):
         # never wrapped, however long the path is: it is there to be copied
-        screen.line(f"  sekisho {command:<43} {what}".rstrip())
+        screen.line(f"  {f'{command()} {words}':<51} {what}".rstrip())
