@@ -99,7 +99,8 @@ def _meet(case: Case, need: Need) -> None:
             reasons = case.reasons[asked.place]
             if need.beside or not nearest:
                 reasons.append(own)
-            reasons.extend(nearest)
+            if need.clauses:
+                reasons.extend(nearest)
             if need.also is not None:
                 reasons.append(need.also)
 

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
-from sekisho.domain.request import AccessRequest
+from sekisho.domain.request import AccessRequest, Recipient
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import EXCEPTIONS, INSURANCE_SOLICITATION, Role
 
@@ -59,6 +59,8 @@ class Need(NamedTuple):
     """Whether a serving consent opens another's data (ACC-5)."""
     silent: bool = False
     """Whether a missing consent is no refusal but the lack of a ground (a corporation under PURP)."""
+    clauses: bool = True
+    """Whether the clauses of the nearest consent stand at all: PURP-5 leaves them to the rule that asks for the consent itself."""
 
 
 class Question:
@@ -122,9 +124,13 @@ def to_third_party(request: AccessRequest, book: Rulebook) -> bool:
     recipient = request.recipient
     if request.action != "provide" or recipient is None or recipient.relation != "third_party":
         return False
+    return in_japan(recipient, book)
+
+
+def in_japan(recipient: Recipient, book: Rulebook) -> bool:
+    """Whether a recipient is: the registered country, else the request's; null is abroad (FORN-0)."""
     known = book.organizations.get(recipient.id)
-    country = known.country if known is not None else recipient.country  # FORN-0: the registered one first
-    return country == HOME
+    return (known.country if known is not None else recipient.country) == HOME
 
 
 def _recipient(request: AccessRequest, foreign_hands: bool) -> str | None:

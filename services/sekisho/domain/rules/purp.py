@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain.book import Specified
-from sekisho.domain.question import Asked, Need, Question, to_third_party
+from sekisho.domain.question import Asked, Need, Question, in_japan
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules.wall import IMPLIED
 from sekisho.domain.verdict import Cite
-from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC
+from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC, Relation
 
 OUTSIDE: Final = Cite("purpose.outside_specified", "PURP-1")
 ACQUISITION_SCOPE: Final = Cite("purpose.consent_acquisition_scope", "PURP-4")
@@ -28,6 +28,8 @@ _OWN: Final = frozenset({"purpose", "cross_sell"})
 _WITH_RECIPIENT: Final = frozenset({"purpose", "cross_sell", "provision"})
 _SENSITIVE: Final = frozenset({"sensitive"})
 _PROVISION: Final = frozenset({"provision"})
+_ON_CONSENT: Final = frozenset({"third_party", "claim_assignment"})
+"""Relations for which a consent to the provision satisfies PURP-5; abroad, that is FORN's consent."""
 _PUBLIC: Final = frozenset({"attribute", "relationship"})
 
 
@@ -48,8 +50,18 @@ def _limits(question: Question, request: AccessRequest) -> None:
                 _acquisition(question, request, asked)
         else:
             _purpose(question, request, purpose.id)
-    if question.individual and to_third_party(request, question.book):
-        _provision(question, request)
+    relation = _provided_as(question, request)
+    if question.individual and relation is not None:
+        _provision(question, request, relation)
+
+
+def _provided_as(question: Question, request: AccessRequest) -> Relation | None:
+    """The relation of a provision that must be specified (PURP-5); None for others, and abroad for those on consent."""
+    recipient = request.recipient
+    if request.action != "provide" or recipient is None:
+        return None
+    on_consent = recipient.relation in _ON_CONSENT and in_japan(recipient, question.book)
+    return recipient.relation if on_consent or recipient.relation == "opt_out" else None
 
 
 def _purpose(question: Question, request: AccessRequest, purpose: str) -> None:
@@ -98,18 +110,22 @@ def _acquisition(question: Question, request: AccessRequest, asked: Asked) -> No
         question.ungrounded.add(asked.id)
 
 
-def _provision(question: Question, request: AccessRequest) -> None:
-    """PURP-5: provision must itself be among the specified purposes; a provision consent satisfies it (SV 4(2))."""
+def _provision(question: Question, request: AccessRequest, relation: Relation) -> None:
+    """PURP-5: provision must itself be among the specified purposes (SV 4(2)); a provision consent satisfies it, but
+    nothing does for opt_out."""
     specified = question.book.specified
     needing = tuple(
         asked
         for asked in question.known
         if (found := specified.get((request.holder, asked.id))) is None or not found.provision
     )
+    if relation == "opt_out":
+        for asked in needing:
+            asked.reasons.append(PROVISION_NOT_SPECIFIED)
+        return
+    own = (PROVISION_NOT_SPECIFIED,) * len(needing)
     for purpose in question.purposes:
-        question.need(
-            Need(_PROVISION, purpose.id, needing, (PROVISION_NOT_SPECIFIED,) * len(needing), beside=True)
-        )
+        question.need(Need(_PROVISION, purpose.id, needing, own, beside=True, clauses=False))
 
 
 def _ended(question: Question, request: AccessRequest) -> None:
