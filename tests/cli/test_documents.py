@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.cli.documents import encode, read_documents
-from sekisho.cli.guard import InputError
+from sekisho.cli.outcome import InputError
 from sekisho.cli.wrapping import wrap
 
 JSON = st.recursive(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
-from sekisho.cli.guard import InputError
+from sekisho.cli.outcome import InputError
 from sekisho.log.port import Log
 from sekisho.log.topics import TopicPlan
 from sekisho.settings import Settings

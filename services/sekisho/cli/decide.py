@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from sekisho.cli.deciding import Answer, Limits, answer, question
 from sekisho.cli.documents import Document, read_file
-from sekisho.cli.guard import DONE, FOUND, InputError
+from sekisho.cli.outcome import DONE, FOUND, InputError
 from sekisho.domain.book import Rulebook
 from sekisho.settings import Settings
 

@@ -18,7 +18,7 @@ from pydantic_core import to_json
 
 from sekisho import __version__
 from sekisho.cli.documents import Document, encode
-from sekisho.cli.guard import InputError
+from sekisho.cli.outcome import InputError
 from sekisho.contracts import access_decisions, access_requests, consent_events, identity, provision_records
 from sekisho.contracts.access_decisions import Envelope
 from sekisho.contracts.envelope import TOO_LARGE

@@ -7,24 +7,17 @@ that the contract's own reader (strict) finds in a file what it would find in a 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
-from sekisho.cli.guard import InputError
+from sekisho.cli.number import Number
+from sekisho.cli.outcome import InputError
 
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
 _DEEPEST: Final = 64
 """Levels of a document: the contract has six."""
 _LARGEST: Final = 100_000
 """Values of a document: aliases could make a short YAML file endless."""
-
-
-class Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
 
 
 class Repeated(dict[str, Any]):
@@ -170,8 +163,3 @@ def _joined(begin: str, parts: Iterator[tuple[str, Any]], end: str) -> Iterator[
         yield ("," if index else "") + before
         yield from _json(each)
     yield end
-
-
-def is_number(text: str) -> bool:
-    """Whether a text is a number as JSON writes it."""
-    return _NUMBER.fullmatch(text) is not None

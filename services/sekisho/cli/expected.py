@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sekisho.cli.guard import USAGE, CommandError
+from sekisho.cli.outcome import USAGE, CommandError
 
 
 def as_command_error(error: BaseException) -> CommandError | None:

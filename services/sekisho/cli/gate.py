@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from sekisho.cli.guard import DONE, InputError
+from sekisho.cli.outcome import DONE, InputError
 from sekisho.settings import Settings
 
 

@@ -10,38 +10,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from sekisho.cli.lazy import LazyGroup
-
-DONE: Final = 0
-FOUND: Final = 1
-USAGE: Final = 2
-INTERRUPTED: Final = 130
-PIPE_CLOSED: Final = 141
-
-
-class CommandError(Exception):
-    """What a command could not do: the text says what is wrong, `remedy` what to do; `code` is the exit code."""
-
-    def __init__(self, message: str, remedy: str = "", *, code: int = FOUND) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
-        self.code = code
-
-
-class InputError(CommandError):
-    """What was given to a command cannot be used: wrong usage (exit code 2)."""
-
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message, remedy, code=USAGE)
-
-
-class PipeClosedError(Exception):
-    """Whoever read this command's output has gone."""
+from sekisho.cli.outcome import DONE, FOUND, INTERRUPTED, PIPE_CLOSED, CommandError, PipeClosedError
 
 
 class GuardedGroup(LazyGroup):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sekisho.cli.guard import InputError
+from sekisho.cli.outcome import InputError
 from sekisho.log.port import (
     Log,
     MissingTopicError,

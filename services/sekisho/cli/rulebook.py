@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sekisho.cli.guard import InputError
+from sekisho.cli.outcome import InputError
 
 
 @click.group()

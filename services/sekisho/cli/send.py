@@ -11,8 +11,8 @@ import click
 
 from sekisho.cli.connection import connected
 from sekisho.cli.documents import read_file
-from sekisho.cli.guard import DONE, CommandError
 from sekisho.cli.messages import Message, messages, now
+from sekisho.cli.outcome import DONE, CommandError
 from sekisho.log.port import Partition, Writer
 from sekisho.settings import Settings
 

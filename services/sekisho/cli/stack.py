@@ -12,7 +12,6 @@ import click
 
 from sekisho.cli.connection import open_log, topic_plan, up_folder
 from sekisho.cli.examples import command, example
-from sekisho.cli.guard import DONE
 from sekisho.cli.here import (
     GateHome,
     broker_limits,
@@ -22,6 +21,7 @@ from sekisho.cli.here import (
     world_of_today,
     write_rulebook,
 )
+from sekisho.cli.outcome import DONE
 from sekisho.cli.screen import Screen, stdout_screen
 from sekisho.local.ports import free_ports
 from sekisho.local.stack import Stack, bring_down, bringing_up

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from sekisho.cli.connection import connected
-from sekisho.cli.guard import DONE, InputError
+from sekisho.cli.outcome import DONE, InputError
 from sekisho.cli.printing import print_record
 from sekisho.cli.reading import Start, Tailing, tailed
 from sekisho.cli.screen import stdout_screen

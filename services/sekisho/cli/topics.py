@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from sekisho.cli.connection import connected, topic_plan
-from sekisho.cli.guard import DONE, FOUND
+from sekisho.cli.outcome import DONE, FOUND
 from sekisho.log.topics import TopicFinding, check_topics, create_topics
 from sekisho.settings import Settings
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from sekisho.cli.documents import Number, is_number
-from sekisho.cli.guard import InputError
+from sekisho.cli.number import Number, is_number
+from sekisho.cli.outcome import InputError
 
 _TAG: Final = "tag:yaml.org,2002:"
 _CONSTANTS: Final = {"true": True, "false": False, "null": None, "~": None, "": None}

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from sekisho.bootstrap import GateProcess, gate_service
-from sekisho.cli.guard import CommandError
+from sekisho.cli.outcome import CommandError
 from sekisho.log.port import Log
 from sekisho.settings import Settings, child_environment
 

@@ -13,8 +13,8 @@ from sekisho.cli.demo.sending import Sender
 from sekisho.cli.demo.story import the_day
 from sekisho.cli.demo.watching import Watch
 from sekisho.cli.examples import command, example
-from sekisho.cli.guard import DONE, FOUND
 from sekisho.cli.here import World
+from sekisho.cli.outcome import DONE, FOUND
 from sekisho.cli.screen import Screen
 from sekisho.log.port import Log
 from sekisho.settings import Settings

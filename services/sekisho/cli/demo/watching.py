@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from sekisho.cli.guard import CommandError
+from sekisho.cli.outcome import CommandError
 from sekisho.contracts.reading import read_object
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.gate.topics import TopicNames
