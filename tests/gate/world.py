@@ -17,7 +17,8 @@ from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.contracts.shared_models import Engine
 from sekisho.gate.clock import Clocks
-from sekisho.gate.deciding import DecidingLane, Desk
+from sekisho.gate.deciding import DecidingLane
+from sekisho.gate.desk import Desk
 from sekisho.gate.lane import Lane, Seat
 from sekisho.gate.limits import GateLimits
 from sekisho.gate.report import Report

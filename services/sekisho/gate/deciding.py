@@ -6,28 +6,32 @@ One turn is one group commit with no linger: the next batch gathers while this o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
 import structlog
 
-from sekisho.gate.clock import ClockGuard
-from sekisho.gate.follow import ConsentFollower, ConsentReading
+from sekisho.gate.decided import Decided
+from sekisho.gate.desk import Desk, Work
+from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
 from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldError
 from sekisho.gate.lookup import Lookup
-from sekisho.gate.opening import Bounds, bounds, check_consents, check_identity, check_last_applied, resume_at
+from sekisho.gate.opening import (
+    Bounds,
+    bounds,
+    check_consents,
+    check_identity,
+    check_last_applied,
+    check_outputs,
+    resume_at,
+)
 from sekisho.gate.poison import Trouble
-from sekisho.gate.report import Report
 from sekisho.gate.restore import Restorer, Stall
 from sekisho.gate.ruling import Asked, Knowledge
 from sekisho.gate.state import LaneState, StateError, open_state
-from sekisho.gate.topics import Topics
-from sekisho.gate.turn import Decided, Turn
-from sekisho.log.port import LogError, PartitionReader, SendError
+from sekisho.log.port import LogError, SendError
 from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
@@ -35,38 +39,14 @@ _PENDING: Final = 100
 """Rejections of consent events written in one turn."""
 _SWEPT: Final = 2000
 """Request ids looked at in one go for those whose window has passed."""
+_SWEPT_PER_ENTRY: Final = 4
+"""Beside those, for each id that came in since: a round must end though ids come faster than it goes."""
 _SWEEPS: Final = 100
 """Goes in one round: so many ids a lane need not have for each to be looked at once a round."""
 _STRIDE: Final = 50
 """Requests read or decided in one go of the event loop: some 10 ms."""
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at the ends of the inputs, for the clock and for readiness."""
-
-
-class Work(NamedTuple):
-    """What a turn has ready before its freshness mark: its requests as read, the first decisions of those sent twice,
-    and the rejections of consent events that wait."""
-
-    asked: Sequence[Asked | Undecodable]
-    firsts: Mapping[int, bytes]
-    pending: Sequence[tuple[int, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all deciding lanes of a process share."""
-
-    topics: Topics
-    folder: Path
-    watermarks: PartitionReader
-    """Asked for high watermarks only: a reader that fetches would answer after its long poll."""
-    clock: ClockGuard
-    report: Report
-    turn: Callable[[int, LaneState], Turn]
-    consents: Callable[[int], ConsentReading]
-    trouble: dict[int, Trouble]
-    deciding: asyncio.Lock
-    """One lane decides at a time: its mark would age while another has the processor."""
 
 
 class DecidingLane(Lane):
@@ -82,7 +62,7 @@ class DecidingLane(Lane):
         self._most = self.limits.turn_records
         self._appended_ms = 0
         """Append time of the newest request decided."""
-        self._applied = 0
+        self._applied = self._entered = 0
         self._swept = self._looked = seat.clocks.steady()
 
     # taking and releasing
@@ -94,6 +74,7 @@ class DecidingLane(Lane):
         marks, parts = state.marks, self.parts
         await self.call(self._reader.start())
         ends = {at: await self.call(bounds(self._reader, at)) for at in (parts.decisions, parts.rejected)}
+        check_outputs(marks, ends[parts.decisions], ends[parts.rejected])
         positions = {
             parts.consents: marks.consents_next,
             # what retention has deleted since is not there to be folded
@@ -214,7 +195,9 @@ class DecidingLane(Lane):
         if now - self._swept > self.limits.cleanup_seconds / _SWEEPS:
             self._swept = now
             # by the append time of what was decided, not by the clock: a backlog's duplicates lie in its own past
-            state.sweep(self._appended_ms - int(self.limits.duplicate_window_seconds * 1000), _SWEPT)
+            before = self._appended_ms - int(self.limits.duplicate_window_seconds * 1000)
+            state.sweep(before, _SWEPT + _SWEPT_PER_ENTRY * self._entered)
+            self._entered = 0
 
     async def _look_around(self) -> None:
         """For the clock: where the requests end now. For readiness: how far the consents are behind."""
@@ -300,6 +283,7 @@ class DecidingLane(Lane):
         entries = {} if first is None else decided.committed_entries(first)
         marks = decided.marks(state.marks, self._follower.next, first)
         state.apply_outputs(entries, decided.settled, marks)
+        self._entered += len(entries)
         if batch.items:
             self._trouble.done(batch.items[-1].offset)
         self._appended_ms = max(self._appended_ms, *decided.appended_ms, 0)

@@ -62,6 +62,19 @@ def check_consents(marks: Marks, found: Bounds, at: Partition) -> None:
         )
 
 
+def check_outputs(marks: Marks, decisions: Bounds, rejected: Bounds) -> None:
+    """Raises LaneStoppedError when outputs that were read are gone: ids used would be taken for new ones."""
+    for name, known, found in (
+        ("decisions", marks.decisions_next, decisions),
+        ("rejected events", marks.rejected_next, rejected),
+    ):
+        if found.end < known:
+            raise LaneStoppedError(
+                f"the {name} end at {found.end}, but were known up to {known}: the log has lost records or was made "
+                "anew; bring it back from its copy"
+            )
+
+
 async def check_last_applied(reader: PartitionReader, marks: Marks, at: Partition, poll_ms: int) -> None:
     """Re-reads the last consent record applied. Raises LaneStoppedError when another stands there now."""
     if marks.consent_last is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from sekisho.gate.clock import ClockGuard
-from sekisho.gate.turn import Decided
+from sekisho.gate.decided import Decided
 from sekisho.log.port import CommitUnknownError, FencedError, LogError
 from sekisho.telemetry.health import Health
 from sekisho.telemetry.metrics import GateMetrics

@@ -14,7 +14,8 @@ import structlog
 
 from sekisho.contracts.shared_models import Engine
 from sekisho.gate.clock import ClockGuard, Clocks
-from sekisho.gate.deciding import DecidingLane, Desk
+from sekisho.gate.deciding import DecidingLane
+from sekisho.gate.desk import Desk
 from sekisho.gate.intake import consent_reading, router_of
 from sekisho.gate.lane import Lane, Seat
 from sekisho.gate.lanes import Lanes

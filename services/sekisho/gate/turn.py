@@ -7,9 +7,8 @@ them here. Whatever goes wrong with one record is that record's answer or reject
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import structlog
 from pydantic_core import from_json
@@ -18,98 +17,27 @@ from sekisho.contracts import access_decisions, access_requests, identity, provi
 from sekisho.contracts.access_decisions import Envelope
 from sekisho.contracts.envelope import TOO_LARGE
 from sekisho.contracts.errors import InvalidMessageError, Readable, RejectedMessageError
-from sekisho.contracts.shared_models import At, Encoded
+from sekisho.contracts.shared_models import At
 from sekisho.domain.book import Text
 from sekisho.domain.events import Position
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
 from sekisho.gate.clock import decided_us, instant
+from sekisho.gate.decided import Answer, Decided, tally
 from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.intake import Persons
 from sekisho.gate.outputs import digest_bytes
 from sekisho.gate.poison import Trouble
 from sekisho.gate.rejecting import DEFECT, UNDECODABLE, Rejecter, cause_of, unpacked
 from sekisho.gate.ruling import DUPLICATE, Asked, Knowledge, Rules, Ruling, refusal, rule, too_large
-from sekisho.gate.state import IdEntry, IdKey, LaneState, Marks
-from sekisho.gate.topics import LanePartitions
-from sekisho.log.port import Outgoing, Partition, Record
+from sekisho.gate.state import IdEntry, IdKey, LaneState
+from sekisho.log.port import Outgoing, Record
 
 _log = structlog.get_logger(__name__)
-NONE: Final = "none"
 ID_REUSED: Final = Text(
     "この申請番号は、内容の異なる別の申請ですでに使われています。",
     "This request_id has already been used for a request with another content.",
 )
-
-
-class Tally(NamedTuple):
-    """A committed decision as the metrics see it."""
-
-    effect: str
-    action: str
-    reason: str
-
-
-class Answer(NamedTuple):
-    """A decision as it will be written, and its record (with method and basis) if it leaves one."""
-
-    document: Mapping[str, Any]
-    decision: Encoded
-    record: Encoded | None
-    recorded: tuple[str, str] | None
-    repeated: bool
-
-
-@dataclass(slots=True)
-class Decided:
-    """A turn's outputs, in the order of its requests, and what the state learns of them at the commit."""
-
-    last_output: int | None
-    last_decided_us: int | None
-    decisions: list[Outgoing] = field(default_factory=list)
-    records: list[Outgoing] = field(default_factory=list)
-    rejected: list[Outgoing] = field(default_factory=list)
-    entries: dict[IdKey, IdEntry] = field(default_factory=dict)
-    """Their decision offset is an index into `decisions` until the commit tells the first one's offset."""
-    documents: dict[IdKey, Mapping[str, Any]] = field(default_factory=dict)
-    settled: list[int] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
-    appended_ms: list[int] = field(default_factory=list)
-    recorded: list[tuple[str, str]] = field(default_factory=list)
-    causes: list[str] = field(default_factory=list)
-    duplicates: int = 0
-
-    def sends(self, parts: LanePartitions) -> dict[Partition, Sequence[Outgoing]]:
-        """What is sent where: outputs go to the input's partition number."""
-        everything = (
-            (parts.decisions, self.decisions),
-            (parts.records, self.records),
-            (parts.rejected, self.rejected),
-        )
-        return {at: outgoing for at, outgoing in everything if outgoing}
-
-    def committed_entries(self, first_offset: int) -> dict[IdKey, IdEntry]:
-        """The entries with their decisions' offsets: those of one turn are adjacent."""
-        return {
-            key: entry._replace(decision_offset=first_offset + entry.decision_offset)
-            for key, entry in self.entries.items()
-        }
-
-    def marks(self, before: Marks, consent_next: int, first_offset: int | None) -> Marks:
-        """The state's marks once this is committed; `first_offset` is the first decision's, if there is one."""
-        after = before.decisions_next if first_offset is None else first_offset + len(self.decisions)
-        return replace(
-            before,
-            decisions_next=after,
-            last_output=self.last_output,
-            last_decided_us=self.last_decided_us,
-            consent_seen=max(before.consent_seen, consent_next if self.decisions else -1),
-        )
-
-    def reject(self, rejected: Outgoing, cause: str) -> None:
-        """Adds a rejected event."""
-        self.rejected.append(rejected)
-        self.causes.append(cause)
 
 
 class Turn:
@@ -349,15 +277,8 @@ class Turn:
                 len(out.decisions) - 1,
             )
         out.duplicates += answer.repeated
-        out.tallies.append(_tally(asked, answer.document))
+        out.tallies.append(tally(asked, answer.document))
         out.appended_ms.append(asked.record.timestamp)
-
-
-def _tally(asked: Asked, document: Mapping[str, Any]) -> Tally:
-    told = None if asked.readable is None else asked.readable.action
-    action = told if asked.request is None else asked.request.action
-    reasons = document["reasons"]
-    return Tally(document["effect"], action or NONE, reasons[0]["code"] if reasons else NONE)
 
 
 def _key_of(readable: Readable) -> IdKey | None:
