@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -95,17 +96,32 @@ async def _with_an_abort(world: World, controls: Controls) -> CheckReport:
     lanes = gate.lanes
     assert lanes is not None
     await world.until(lambda: lanes.lanes[Partition(world.names.requests, LANE)].inbox.epoch > 0)
-    await world.ask(*_requests(5, 5))
-    await world.decisions(5 if controls.unsafe_no_seek_back else 10)
+    if controls.unsafe_no_seek_back:
+        await _until_one_is_answered(world)
+    else:
+        await world.ask(*_requests(5, 5))
+        await world.decisions(10)
     await world.stop(gate)
     return await judged(world.log, TopicNames(*world.names))
+
+
+async def _until_one_is_answered(world: World) -> None:
+    """Sends one request after the other: what a fetch under way at the abort takes is passed over too."""
+    for number in range(5, 25):
+        await world.ask(*_requests(1, number))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await world.decisions(1)
+                return
+    raise AssertionError("nothing is answered any more")
 
 
 async def test_without_the_seek_an_aborted_turn_is_passed_over_and_found(any_world: World) -> None:
     """The next commit passes over the requests of the aborted turn: they are never answered."""
     report = await _with_an_abort(any_world, Controls(unsafe_no_seek_back=True))
-    assert report.totals == {"request.lost": 5}, str(report)
-    assert [each.offset for each in report.findings] == [0, 1, 2, 3, 4]
+    assert set(report.totals) == {"request.lost"}, str(report)
+    assert [each.offset for each in report.findings][:5] == [0, 1, 2, 3, 4]
+    assert report.counts.decisions == 1
 
 
 async def test_with_the_seek_an_aborted_turn_is_done_anew(any_world: World) -> None:
