@@ -7,6 +7,9 @@ import asyncio
 import pytest
 
 from audit.scenario import Forger, Played, played
+from gate.conftest import kafka_world
+
+__all__ = ["kafka_world"]
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ from sekisho.domain.book import Text
 
 LABELS: Final[Mapping[str, Text]] = {
     "partitions": Text("区画", "partitions"),
-    "requests": Text("依頼", "requests"),
-    "decisions": Text("回答", "decisions"),
+    "requests": Text("申請", "requests"),
+    "decisions": Text("決定", "decisions"),
     "allowed": Text("うち許可", "of them allow"),
     "denied": Text("うち拒否", "of them deny"),
-    "duplicates": Text("うち再送への回答", "of them to duplicates"),
-    "invalid": Text("うち形式不備の依頼への回答", "of them to invalid requests"),
-    "unreadable": Text("回答できない依頼", "requests that cannot be answered"),
+    "duplicates": Text("うち再送への決定", "of them to duplicates"),
+    "invalid": Text("うち形式不備の申請への決定", "of them to invalid requests"),
+    "unreadable": Text("決定できない申請", "requests that cannot be answered"),
     "records": Text("提供記録", "provision records"),
     "rejected": Text("不受理イベント", "rejected events"),
     "consent_events": Text("同意イベント", "consent events"),

@@ -26,7 +26,7 @@ def show_report(screen: Screen, report: CheckReport) -> None:
     for name, count in asdict(report.counts).items():
         if count or name in _NEED:
             label = LABELS[name]
-            screen.text(f"{label.ja}  {label.en}", first=f"{count:>9,}  ", lead="bold")
+            screen.text(f"{label.ja} {label.en}", first=f"{count:>9,}  ", lead="bold")
     for kind, found in groupby(sorted(report.findings, key=lambda each: each.kind), lambda each: each.kind):
         _show_kind(screen, kind, list(found), report.totals[kind])
     for note in report.notes:
@@ -58,7 +58,7 @@ def _show_verdict(screen: Screen, report: CheckReport) -> None:
         )  # fmt: skip
     else:
         screen.text(
-            "すべての依頼に、確定した正しい回答がちょうど一つ。失われたもの、重複したものはありません。 "
+            "すべての申請に、確定した正しい決定がちょうど一つ。失われたもの、重複したものはありません。 "
             "Every request has exactly one committed decision, and the right one. None lost, none doubled.",
             first="✓ ", style="bold green", lead="bold green",
         )  # fmt: skip
