@@ -76,7 +76,7 @@ def test_the_verifier_finds_nothing_wrong(run: Run) -> None:
 def test_few_cases_hang_on_the_hour() -> None:
     """Cases whose events lie on the very day of the decision get these moved to the day's ends; such cases are few."""
     changed = [case.id for case in all_cases() if at_any_hour(case) != case]
-    assert len(changed) <= 5, changed
+    assert len(changed) < 0.05 * len(all_cases()), changed
 
 
 def _plain(documents: object) -> list[dict[str, object]]:
