@@ -113,3 +113,16 @@ def test_what_the_request_states_of_the_span_stands_in_the_record() -> None:
     assert record is not None
     assert (record.first_provision, record.last_provision) == (date(2026, 10, 15), date(2026, 12, 31))
     assert record.retain_until == date(2029, 12, 30)
+
+
+def test_a_prohibited_requester_gets_nothing() -> None:
+    """Whoever asks and is on the list is refused, though nothing else refuses it (USE-1, until its family stands)."""
+    book = sample_book()
+    asked = replace(BORROWING_FOR_DEPOSITS, purpose="savings.administration")
+    assert decide(asked, [], book, AT).effect == "allow"
+    banned = replace(book.organizations["savings-bank"], prohibited=True)
+    listed = replace(
+        book, digest="sha256:listed", organizations={**book.organizations, "savings-bank": banned}
+    )
+    verdict = decide(asked, [], listed, AT)
+    assert [cite.code for cite in verdict.reasons] == ["request.no_basis"]
