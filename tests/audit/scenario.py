@@ -107,6 +107,7 @@ async def _ask(ledger: Ledger) -> None:
     await ledger.ask("provision again", provision)
     await ledger.ask("provision reused", provision | {"items": ["customer.name"]})
     await ledger.ask("misspelt", messages.request(person(0)) | {"anticpated_purposes": []})
+    await ledger.ask("misspelt reused", provision | {"anticpated_purposes": []})
     await ledger.put("unreadable", names.requests, Outgoing(b"x", b"{no json"))
     await ledger.put("dead", names.requests, Outgoing(b"x", None))
     await ledger.put("large", names.requests, Outgoing(b"x", b" " * (CONFIG.value_bytes + 1)))
@@ -138,8 +139,8 @@ async def played() -> Played:
         ledger = Ledger(world, {}, {}, [])
         try:
             await _play(ledger)
-            await world.decisions(11)
-            await world.rejected(9)
+            await world.decisions(12)
+            await world.rejected(10)
             await world.wait_for(world.names.records, 2)
             await world.until(lambda: _is_forwarded(log))
         finally:

@@ -29,7 +29,7 @@ async def _shown(forger: Forger, **changes: bool) -> str:
 async def test_a_clean_report_fits_80_columns_in_both_languages(forger: Forger) -> None:
     """Counts with their labels, and the verdict; no line is wider than 80 columns, and nothing is coloured."""
     shown = await _shown(forger)
-    assert "14  申請 requests" in shown
+    assert "15  申請 requests" in shown
     assert "すべての申請に、確定した正しい決定がちょうど一つ。" in shown
     assert "None lost, none doubled." in " ".join(shown.split())
     assert max(map(cell_len, shown.splitlines())) <= 80

@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.audit.config import CheckConfig, OnProgress, Progress
 from sekisho.audit.findings import Findings
 from sekisho.log.port import Partition, PartitionReader, Record, UnavailableError, UndecodableRecordError
+
+
+_AT_ONCE: Final = 500
+"""Records looked at in one go: other work of the event loop gets its turn in between."""
 
 
 class Range(NamedTuple):
@@ -99,7 +103,7 @@ async def scan(
 
 async def _fetched(reader: PartitionReader, at: Partition, poll_ms: int) -> list[Scanned]:
     try:
-        return list((await reader.fetch(poll_ms, only=[at])).get(at, ()))
+        return list((await reader.fetch(poll_ms, _AT_ONCE, only=[at])).get(at, ()))
     except UndecodableRecordError as error:
         reader.seek(at, error.offset + 1)
         return [Undecodable(error.offset)]

@@ -152,7 +152,7 @@ class Turn:
         answer = None
         if asked.request is not None or asked.readable is not None:
             answer = self._answered(asked, entry, at, known, firsts, out)
-            if entry is not None and not answer.repeated:
+            if entry is not None and not answer.repeated and not wrong:  # one message, one rejected event
                 wrong.append(RejectedMessageError("id_reused", ID_REUSED, "request_id"))
         rejected = [(self._refused(asked, error, at), error.cause) for error in wrong]
         if answer is not None:
