@@ -15,7 +15,6 @@ from sekisho.audit.config import CheckConfig, OnProgress, Progress
 from sekisho.audit.findings import Findings
 from sekisho.log.port import Partition, PartitionReader, Record, UnavailableError, UndecodableRecordError
 
-
 _AT_ONCE: Final = 500
 """Records looked at in one go: other work of the event loop gets its turn in between."""
 
