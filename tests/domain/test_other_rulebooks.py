@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -126,3 +127,30 @@ def test_a_prohibited_requester_gets_nothing() -> None:
     )
     verdict = decide(asked, [], listed, AT)
     assert [cite.code for cite in verdict.reasons] == ["request.no_basis"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "code"),
+    [
+        ({"systems": frozenset({"core-banking"})}, "requester.operator_scope"),
+        ({"systems": frozenset({"call-center"})}, None),
+        ({"items": frozenset({"savings.maturity_date"})}, "requester.operator_scope"),
+        ({"items": frozenset({"savings.balance"})}, None),
+        ({"businesses": frozenset({"lending"})}, "requester.operator_scope"),
+        ({"active_from": date(2026, 11, 22)}, "requester.operator_mismatch"),
+        ({"active_from": date(2026, 11, 21)}, None),
+    ],
+)
+def test_an_operators_own_scope_and_first_day(scope: dict[str, Any], code: str | None) -> None:
+    """Registered systems, items and businesses restrict; the first active day is included (ACC-2)."""
+    book = sample_book()
+    operator = replace(book.operators["op-2001"], **scope)
+    scoped = replace(book, digest=f"sha256:{scope}", operators={**book.operators, "op-2001": operator})
+    asked = replace(
+        BORROWING_FOR_DEPOSITS,
+        requester=Requester("savings-bank", "deposit", "call-center", "op-2001"),
+        items=("savings.balance",),
+        purpose="savings.administration",
+    )
+    verdict = decide(asked, [], scoped, AT)
+    assert [cite.code for cite in verdict.reasons] == ([] if code is None else [code])
