@@ -72,15 +72,27 @@ class Lanes:
 
     async def run(self) -> None:
         """Joins the group and polls until `stop`, or until the topics are no longer what they were."""
-        await self._reader.start()
+        working = asyncio.create_task(self._work())
+        told = asyncio.create_task(self._stopping.wait())
         try:
-            while not self._stopping.is_set() and self.halted is None:
-                if self._rejoin_at is not None and self._clocks.steady() >= self._rejoin_at:
-                    await self._rejoin()
-                await self._poll()
+            await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+            # a poll ends by itself; a call that waits for a log that is away does not
+            await asyncio.wait({working}, timeout=self._limits.lose_seconds)
+            if working.done():
+                working.result()
         finally:
+            working.cancel()
+            told.cancel()
+            await asyncio.wait({working})
             await self._lose(frozenset(self.lanes))
             await self._reader.stop()
+
+    async def _work(self) -> None:
+        await self._reader.start()
+        while not self._stopping.is_set() and self.halted is None:
+            if self._rejoin_at is not None and self._clocks.steady() >= self._rejoin_at:
+                await self._rejoin()
+            await self._poll()
 
     def stop(self) -> None:
         """Has `run` end: every lane finishes or aborts in time, and the group is left."""
