@@ -64,6 +64,8 @@ class Lanes:
         """Why a lane stands still until an operator acts."""
         self.halted: str | None = None
         """Why all lanes stand still, for good: the process must be started anew."""
+        self.reachable = True
+        """Whether the last poll was answered."""
         self._stopping = asyncio.Event()
         self._rejoin_at: float | None = None
         self._failures: dict[Partition, int] = {}
@@ -198,7 +200,7 @@ class Lanes:
             await self._reader.rejoin()
         except LogError as error:  # the next fetch joins again
             _log.warning("rejoin_failed", group=self._group, exc_info=error)
-            self._events.log_reachable("the group cannot be joined")
+            self._note_reachable("the group cannot be joined")
 
     async def _sleep(self, seconds: float) -> None:
         try:
@@ -221,12 +223,16 @@ class Lanes:
             self.halt(f"{error}; keys route elsewhere now: make the topics anew with their first count")
         except LogError as error:
             _log.warning("poll_failed", group=self._group, error=error)
-            self._events.log_reachable(str(error))
+            self._note_reachable(str(error))
             await self._sleep(self._limits.backoff_seconds)
         else:
-            self._events.log_reachable(None)
+            self._note_reachable(None)
             self._hand_out(found, epochs)
         self._hold_back()
+
+    def _note_reachable(self, why: str | None) -> None:
+        self.reachable = why is None
+        self._events.log_reachable(why)
 
     def _hand_out(
         self, found: Mapping[Partition, Sequence[Record]], epochs: Mapping[Partition, tuple[Lane, int]]

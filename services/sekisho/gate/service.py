@@ -189,6 +189,8 @@ class GateService(mode.Service):
         """Partition counts or topic ids that change at any time stop every lane (aiokafka takes new ones unasked)."""
         while True:
             await asyncio.sleep(self._setup.limits.check_seconds)
+            if self.lanes is not None and not self.lanes.reachable:
+                continue  # administration waits in a thread, which would hold up the end of a gate told to stop
             try:
                 compare(started, await describe(self._event_log, started.names))
             except (MissingTopicError, TopicsChangedError) as error:
