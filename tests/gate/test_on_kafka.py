@@ -244,3 +244,23 @@ async def test_partitions_added_at_any_time_stop_every_lane(kafka_world: World, 
         lambda: gate.lanes is not None and gate.lanes.halted is not None and not gate.lanes.lanes
     )
     assert not kafka_world.health[id(gate)].ready
+
+
+async def test_a_whole_batch_sent_again_is_answered_from_the_log(kafka_world: World) -> None:
+    """An upstream system that sends everything again gets every first decision again, also from another gate."""
+    world = kafka_world
+    gate = await world.gate("a")
+    sent = some(60)
+    await world.ask(*sent)
+    await answered_once(world, sent)
+    await world.stop(gate)
+    await world.ask(*reversed(sent))
+    await world.gate("with no state")
+    decisions = await world.decisions(120)
+    first = {each["request_id"]: each for each in decisions if each["duplicate_of"] is None}
+    again = [each for each in decisions if each["duplicate_of"] is not None]
+    assert len(again) == 60
+    for each in again:
+        original = first[each["request_id"]]
+        assert each["decision_id"] == original["decision_id"]
+        assert each["duplicate_of"] == original["request_position"]["offset"]
