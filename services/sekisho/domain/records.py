@@ -157,13 +157,14 @@ def _content(
 
 
 def _span(case: Case, wanted: RecordRequest) -> tuple[date | None, date | None]:
-    """First and last provision day, of a batch or contract; the agreement tells what the request does not."""
+    """First and last provision day, of a batch or contract.
+
+    The agreement tells what the request does not; of two last days the later counts: retention is never shortened.
+    """
     if wanted.method == "individual":
         return None, None
     agreement = case.book.agreements.get(wanted.agreement or "") if wanted.method == "batch" else None
     if not isinstance(agreement, BatchAgreement):
         return wanted.first_provision, wanted.last_provision
-    return (
-        wanted.first_provision or agreement.first_provision,
-        wanted.last_provision or agreement.last_provision,
-    )
+    lasts = [day for day in (wanted.last_provision, agreement.last_provision) if day is not None]
+    return wanted.first_provision or agreement.first_provision, max(lasts, default=None)
