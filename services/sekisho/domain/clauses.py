@@ -192,19 +192,15 @@ def _recipient(grant: ConsentGranted, recipient: str, purpose: str) -> Cite | No
     return None if any(entry.purpose == purpose for entry in shown) else RECIPIENTS_PURPOSE
 
 
-def _for_purpose(case: Case, grant: ConsentGranted, purpose: str, recipient: str | None) -> tuple[Cite, ...]:
+def _for_purpose(grant: ConsentGranted, purpose: str, recipient: str | None) -> tuple[Cite, ...]:
     """The clauses that depend on the purpose and, where one is in play, the recipient."""
     outside = grant.kind != "provision" and purpose not in grant.purposes
-    if recipient is None and not outside and not case.state.refusals:
-        return ()
     failed = [SCOPE_PURPOSE] if outside else []
     fault = None if recipient is None else _recipient(grant, recipient, purpose)
     if fault is not None:
         failed.append(fault)
     if recipient is not None and grant.kind == "cross_sell" and not _shown_in_writing(grant):
         failed.append(NOT_SHOWN_IN_WRITING)  # what opens another's data is shown as PROV-1 has it (ACC-5)
-    if case.state.refused(grant, purpose, recipient, case.at):
-        failed.append(REFUSED)
     return tuple(failed)
 
 
@@ -253,7 +249,7 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
     assert holder is not None
     controller, purpose, names = holder.organization, need.purpose, need.names
     found: list[Candidate] = []
-    no_refusals = not case.state.refusals
+    refusals: dict[str | None, datetime | None] = {}
     for index, grant in enumerate(case.state.grants):
         if grant.controller != controller:
             continue
@@ -262,8 +258,14 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
             failed = case.failures[index] = _common(case, grant)
         kind, terms = grant.kind, grant.terms
         named = names or (recipient if kind == "provision" else None)
-        if named is not None or purpose not in grant.purposes or not no_refusals:
-            failed += _for_purpose(case, grant, purpose, named)
+        if named is not None or purpose not in grant.purposes:
+            failed += _for_purpose(grant, purpose, named)
+        if case.state.refusals:
+            if named not in refusals:
+                refusals[named] = case.state.last_refusal(controller, purpose, named, case.at)
+            refused_at = refusals[named]
+            if refused_at is not None and (grant.given_at is None or grant.given_at <= refused_at):
+                failed += (REFUSED,)
         found.append((index, kind, failed, None if terms is None else terms.items))
     return found
 

@@ -70,14 +70,22 @@ class ConsentState:
                 return True
         return False
 
-    def refused(self, grant: ConsentGranted, purpose: str, recipient: str | None, at: datetime) -> bool:
-        """Whether a refusal naming the purpose or the recipient has ended this consent to it (PROV-9)."""
-        return any(
-            event.controller == grant.controller
-            and event.refused_at <= at
-            and (grant.given_at is None or grant.given_at <= event.refused_at)
-            and (purpose in event.purposes or (recipient is not None and recipient in event.recipients))
-            for event in self.refusals
+    def last_refusal(
+        self, controller: str, purpose: str, recipient: str | None, at: datetime
+    ) -> datetime | None:
+        """When the purpose or the recipient was last refused to the controller: consents to it given until then ended.
+
+        (PROV-9.) None: never, by `at`.
+        """
+        return max(
+            (
+                event.refused_at
+                for event in self.refusals
+                if event.controller == controller
+                and event.refused_at <= at
+                and (purpose in event.purposes or (recipient is not None and recipient in event.recipients))
+            ),
+            default=None,
         )
 
     def confirmed_in_writing(self, consent_id: str, at: datetime, methods: frozenset[str]) -> bool:
