@@ -116,6 +116,14 @@ def test_what_the_request_states_of_the_span_stands_in_the_record() -> None:
     assert record.retain_until == date(2029, 12, 30)
 
 
+def test_of_two_last_provisions_the_later_counts() -> None:
+    """A requester's earlier day does not shorten what the registered end of the batch asks for."""
+    asked = RecordRequest("batch", "AG-6", None, None, date(2026, 11, 21))
+    record = provided(date(2027, 3, 31), asked).record
+    assert record is not None
+    assert (record.last_provision, record.retain_until) == (date(2027, 3, 31), date(2030, 3, 30))
+
+
 def test_a_prohibited_requester_gets_nothing() -> None:
     """Whoever asks and is on the list is refused, though nothing else refuses it (USE-1, until its family stands)."""
     book = sample_book()
