@@ -57,7 +57,8 @@ lint-yaml: setup
 lint-compose: setup
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: setup ## how long one decision takes
+bench: setup ## how long one decision takes, and its messages on the wire
+	PYTHONPATH=tests $(BIN)/python -m bench.wire
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 format: setup ## format the code

@@ -33,7 +33,7 @@ TYPE: Final = "sekisho.access.requested.v1"
 TYPES: Final = frozenset({TYPE})
 
 NO_READABLE_ID: Final = Text(
-    "依頼番号 request_id が読めないため、回答できません。",
+    "申請番号 request_id が読めないため、回答できません。",
     "The request_id is not readable, so it cannot be answered.",
 )
 
