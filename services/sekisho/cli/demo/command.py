@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 
 import click
 
+from sekisho.cli.demo.ending import terminable
 from sekisho.cli.screen import Screen, stdout_screen
 
 
@@ -46,7 +44,7 @@ def demo(in_memory: bool, no_pause: bool, requests: int) -> int:
     """
     screen = stdout_screen()
     pause = 0.0 if no_pause or not screen.is_terminal else 0.7
-    with _terminable(), tempfile.TemporaryDirectory(prefix="sekisho-demo-") as folder:
+    with terminable(), tempfile.TemporaryDirectory(prefix="sekisho-demo-") as folder:
         if in_memory:
             from sekisho.cli.demo.on_memory import perform
 
@@ -63,19 +61,3 @@ def _on_kafka(screen: Screen, folder: Path, pause: float, requests: int) -> int:
         except (KeyboardInterrupt, SystemExit):
             screen.line("Stopping everything that was started …", "yellow")
             raise
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does: what it started is stopped (exit codes as shells have them)."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 
 from sekisho.bootstrap import topic_names
 from sekisho.cli.connection import open_log, quiet, topic_plan
+from sekisho.cli.demo.ending import run
 from sekisho.cli.demo.local_gates import LocalGates, running
 from sekisho.cli.demo.performance import Performance, epilogue, perform_on
 from sekisho.cli.here import (
@@ -51,12 +51,12 @@ def perform(screen: Screen, folder: Path, pause: float, requests: int, ending: E
     home = GateHome(bootstrap, rulebook, secrets.token_hex(32), folder / "state")
     settings = Settings.from_environment(child_environment({**home.variables(), **variables}))
     quiet(settings)
-    asyncio.run(_create(settings, bootstrap))
+    run(_create(settings, bootstrap))
     if given.kafka.bootstrap is not None:
-        ending.callback(lambda: asyncio.run(_delete(settings, bootstrap)))
+        ending.callback(lambda: run(_delete(settings, bootstrap)))
     gates = ending.enter_context(running(home, process_limits(settings), folder, variables))
     performance = Performance(screen, settings, world, pause, requests)
-    return asyncio.run(_play(performance, bootstrap, gates))
+    return run(_play(performance, bootstrap, gates))
 
 
 def _own_kafka(screen: Screen, settings: Settings, folder: Path, ending: ExitStack) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from pathlib import Path
 
 from sekisho.cli.connection import quiet, topic_plan
+from sekisho.cli.demo.ending import run
 from sekisho.cli.demo.memory_gates import running
 from sekisho.cli.demo.performance import Performance, epilogue, perform_on
 from sekisho.cli.here import GateHome, world_of_today, write_rulebook
@@ -40,7 +40,7 @@ def perform(screen: Screen, folder: Path, pause: float, requests: int) -> int:
     settings = Settings.from_environment(child_environment(variables))
     with (folder / "gates.log").open("w", encoding="utf-8") as log_file:
         quiet(settings, log_file)
-        return asyncio.run(_play(Performance(screen, settings, world, pause, requests), variables))
+        return run(_play(Performance(screen, settings, world, pause, requests), variables))
 
 
 async def _play(performance: Performance, variables: dict[str, str]) -> int:
