@@ -180,6 +180,21 @@ async def test_a_consent_event_that_cannot_be_decoded_holds_its_partition_until_
     assert codes(restored) == ["subject.use_suspended"]
 
 
+async def test_rejections_that_wait_do_not_hold_requests_behind_an_unreadable_event(
+    world: World, memory_log: MemoryLog
+) -> None:
+    """What was rejected before an event that cannot be decoded is written, and requests get their refusal in time."""
+    subject = subject_in(1)
+    await world.tell(suspension(subject) | {"kind": "everything"})
+    UnsafeFaults(memory_log).append_undecodable(Partition(world.names.consents, 1))
+    await world.gate(limits=changed(LIMITS, freshness_seconds=0.2), ready=False)
+    (rejected,) = await world.rejected(1)
+    assert rejected["cause"] == "invalid"
+    await world.ask(request(subject))
+    (held,) = await world.decisions(1)
+    assert codes(held) == ["consent.state_stale"]
+
+
 async def test_other_partitions_are_not_held(world: World, memory_log: MemoryLog) -> None:
     """An event that cannot be decoded holds its own partition only."""
     await world.gate()

@@ -83,8 +83,11 @@ class Freshness:
         """The items to decide now; a stale batch may be fewer of them. None: the lane is being lost.
 
         No transaction is open meanwhile. A mark that took long to reach is taken anew: a turn's age counts from it.
+        Without items nothing rests on consents, and a mark that cannot be reached would hold the lane for nothing.
         """
         begun = self._clocks.steady()
+        if not items:
+            return Batch(items, stale=False, since=begun)
         while not self._around.is_losing():
             since = self._clocks.steady()
             refused = await self._reach(await self.look(), items, begun)
@@ -97,6 +100,8 @@ class Freshness:
     async def renewed(self, batch: Batch) -> Batch | None:
         """The batch with a mark taken anew if its own has aged; None: the consents are behind the new one."""
         since = self._clocks.steady()
+        if not batch.items:
+            return batch._replace(since=since)
         if batch.stale or since - batch.since < self._limits.turn_seconds * _MARK_SHARE:
             return batch
         return batch._replace(since=since) if self._follower.next >= await self.look() else None
