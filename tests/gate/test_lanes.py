@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -12,6 +13,7 @@ from faults.unsafe_memory import UnsafeFaults
 from gate.test_consents import remedies
 from gate.world import LIMITS, World, changed, codes, effects, request, subject_in, suspension
 from sekisho.gate.deciding import DecidingLane
+from sekisho.gate.lane import LaneStoppedError
 from sekisho.gate.remedies import LostRange
 from sekisho.gate.service import GateService
 from sekisho.gate.topics import TopicsChangedError
@@ -107,6 +109,41 @@ async def test_without_the_seek_after_an_abort_requests_are_lost(world: World) -
     await world.ask(answered)
     (decision,) = await world.decisions(1)
     assert decision["request_id"] == answered["request_id"]
+
+
+async def test_requests_that_came_while_a_lane_stood_still_are_all_decided(world: World) -> None:
+    """A lane that stopped while it ran is taken again: what was fetched for the former one, or while the new one was
+    being taken, is decided too, and in its order."""
+    taking, go_on = asyncio.Event(), asyncio.Event()
+    takes: list[int] = []
+
+    class Stops(DecidingLane):
+        async def take(self) -> int:
+            start = await super().take()
+            if self.seat.at.partition == 0:
+                takes.append(start)
+                if len(takes) > 1:
+                    taking.set()
+                    await go_on.wait()
+            return start
+
+        async def step(self) -> None:
+            if self.seat.at.partition == 0 and len(takes) == 1 and self.inbox.newest() is not None:
+                raise LaneStoppedError("a refusal cannot be written")
+            await super().step()
+
+    gate = await world.gate(lane=Stops)
+    at = Partition(world.names.requests, 0)
+    sent = [request(subject_in(0)) for _ in range(3)]
+    await world.ask(sent[0])
+    await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
+    await world.ask(sent[1])
+    await taking.wait()
+    await world.ask(sent[2])
+    await asyncio.sleep(10 * LIMITS.poll_ms / 1000)  # polls that must not hand it to the lane
+    go_on.set()
+    decisions = await answered_once(world, sent)
+    assert [each["request_id"] for each in decisions] == [each["request_id"] for each in sent]
 
 
 # moves

@@ -128,6 +128,7 @@ class Lane(ABC):
         try:
             await self.call(self.writer.start())
             self.start_at = await self.take()
+            self.inbox.clear()  # what came before the seek may lie behind requests that are still to be decided
             self._seek(self.start_at)
             self.seat.group.resume(self.seat.at)
             self.phase = Phase.RUNNING

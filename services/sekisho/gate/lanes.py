@@ -174,6 +174,7 @@ class Lanes:
     def _note_stopped(self, at: Partition, lane: Lane, error: LaneStoppedError) -> None:
         lane.phase = Phase.STOPPED
         lane.ended_by = "stopped"
+        self._set_paused(lane, paused=True)  # the poll would fetch on, past what the lane has not decided
         self._events.stopped(at.partition, str(error))
         if self.stopped.get(at) != str(error):
             _log.error("lane_stopped", topic=at.topic, partition=at.partition, reason=str(error))
@@ -245,12 +246,16 @@ class Lanes:
                     self._failures.pop(at, None)
 
     def _still(self, at: Partition, epochs: Mapping[Partition, tuple[Lane, int]]) -> Lane | None:
-        """The lane for which a fetch was made, unless it was replaced or sought back while the fetch went on."""
+        """The running lane for which a fetch was made, unless it was replaced or sought back while the fetch went on.
+
+        A lane that does not run yet, or any more, takes nothing: the lane that runs next seeks to where it begins.
+        """
         lane = self.lanes.get(at)
-        if lane is None or epochs.get(at) == (lane, lane.inbox.epoch):
+        if lane is None or lane.phase is not Phase.RUNNING:
+            return None
+        if epochs.get(at) == (lane, lane.inbox.epoch):
             return lane
-        if lane.phase is Phase.RUNNING:
-            self._seek(at, lane.reading_from)
+        self._seek(at, lane.reading_from)
         return None
 
     def _seek(self, at: Partition, offset: int) -> None:
