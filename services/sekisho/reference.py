@@ -20,7 +20,7 @@ from pydantic_core import PydanticUndefined
 from sekisho.cli.reference import cli_page
 from sekisho.settings import Settings
 from sekisho.settings.source import SECRET_CHARACTERS, Matching, Variable, group_model, variables
-from sekisho.telemetry.definitions import NONE, Definition, Label, all_definitions
+from sekisho.telemetry.definitions import NONE, OTHER, Definition, Label, all_definitions
 
 _MADE_AT_START: Final = {
     "effects": "`allow`, `deny`",
@@ -155,7 +155,8 @@ def _label(label: Label) -> str:
         values = ", ".join(f"`{value}`" for value in label.values)
     else:
         values = _MADE_AT_START[label.values]
-    return f"`{label.name}`: {label.meaning} ({values}{f', `{NONE}`' if label.or_none else ''})"
+    more = [each for each, may in ((NONE, label.or_none), (OTHER, label.or_other)) if may]
+    return f"`{label.name}`: {label.meaning} ({', '.join((values, *(f'`{each}`' for each in more)))})"
 
 
 PAGES: Final[dict[str, Callable[[], str]]] = {

@@ -106,7 +106,7 @@ def test_a_decision_is_counted_under_its_labels(metrics: GateMetrics) -> None:
 @pytest.mark.parametrize(
     "labels",
     [
-        ("deny", "use", "C-000001"),
+        ("deny", "C-000001", "consent.expired"),
         ("denied", "use", "consent.expired"),
         ("none", "use", "consent.expired"),
         ("deny", "use"),
@@ -119,6 +119,14 @@ def test_a_label_outside_of_its_vocabulary_is_refused(metrics: GateMetrics, labe
     with pytest.raises(UnknownLabelError):
         metrics.decisions.at(*labels)
     assert samples(metrics).keys() == before
+
+
+def test_codes_of_an_older_rulebook_share_one_series(metrics: GateMetrics) -> None:
+    """Whatever stands in the place of a reason, there is one more series at most."""
+    for code in ("retired.code", "retired.too", "other"):
+        metrics.decisions.at("deny", "use", code).inc()
+    found = {labels: count for (name, labels), count in samples(metrics).items() if "decisions_total" in name}
+    assert found == {(("action", "use"), ("effect", "deny"), ("reason", "other")): 3}
 
 
 def test_a_lane_beyond_the_partitions_is_refused(metrics: GateMetrics) -> None:

@@ -31,12 +31,10 @@ from sekisho.gate.poison import Trouble
 from sekisho.gate.restore import Restorer, Stall
 from sekisho.gate.ruling import Asked, Knowledge
 from sekisho.gate.state import LaneState, StateError, open_state
-from sekisho.log.port import LogError, SendError
+from sekisho.log.port import LogError, SendError, TooLargeError
 from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
-_PENDING: Final = 100
-"""Rejections of consent events written in one turn."""
 _SWEPT: Final = 2000
 """Request ids looked at in one go for those whose window has passed."""
 _SWEPT_PER_ENTRY: Final = 4
@@ -103,6 +101,7 @@ class DecidingLane(Lane):
         around = Surroundings(
             mark=lambda: self.call(self.desk.watermarks.high_watermark(self.parts.consents)),
             forget=self._turn.forget,
+            applied=self.desk.report.consents_applied,
             look_for_skip=self._restorer.rejected,
             pause=self.pause_for,
             is_losing=lambda: self.losing,
@@ -164,7 +163,7 @@ class DecidingLane(Lane):
             await self.pause_for(self.limits.poll_ms / 1000)
             return
         items = self.inbox.take(self._turn_size(), self.limits.turn_bytes)
-        pending = self.state.pending(_PENDING)
+        pending = self.state.pending(self._trouble.pending_most(len(items)))
         if not items and not pending:
             await self._fresh.follow(0)
             await self.inbox.wait(self.limits.poll_ms / 1000)
@@ -184,7 +183,11 @@ class DecidingLane(Lane):
         return asked
 
     def _turn_size(self) -> int:
-        """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly."""
+        """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly, none where the
+        rejections that wait go alone."""
+        assert self.state is not None
+        if self._trouble.is_pending_first() and self.state.pending(1):
+            return 0
         return 1 if self._trouble.is_singling(self.inbox.next_offset()) else self._most
 
     async def _housekeeping(self, state: LaneState) -> None:
@@ -271,7 +274,7 @@ class DecidingLane(Lane):
         except LogError as error:
             self.desk.report.failed(line, error)
             if isinstance(error, SendError):
-                self._blame(batch, error)
+                self._blame(batch, len(decided.settled), error)
             raise
         line.seconds["send"] = self.sent_at - begun
         line.seconds["commit"] = self.seat.clocks.steady() - self.sent_at
@@ -284,12 +287,22 @@ class DecidingLane(Lane):
         marks = decided.marks(state.marks, self._follower.next, first)
         state.apply_outputs(entries, decided.settled, marks)
         self._entered += len(entries)
+        if decided.settled:
+            self._trouble.done_pending()
         if batch.items:
             self._trouble.done(batch.items[-1].offset)
         self._appended_ms = max(self._appended_ms, *decided.appended_ms, 0)
 
-    def _blame(self, batch: Batch, error: SendError) -> None:
-        """A turn whose sends failed is remembered. Raises LaneStoppedError when even the refusal cannot be written."""
+    def _blame(self, batch: Batch, pending: int, error: SendError) -> None:
+        """A turn whose sends failed is remembered; requests are not blamed where it carried consent rejections too.
+        Raises LaneStoppedError when even the refusal, or one rejection alone, cannot be written."""
+        if pending:
+            self._trouble.failed_with_pending(pending, alone=not batch.items)
+            if pending == 1 and not batch.items and isinstance(error, TooLargeError):
+                raise LaneStoppedError(
+                    f"the rejected event of a consent event cannot be written: {error}; see the output topics' limits"
+                ) from error
+            return
         if not batch.items:
             return
         first, last = batch.items[0].offset, batch.items[-1].offset

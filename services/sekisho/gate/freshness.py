@@ -35,6 +35,8 @@ class Surroundings:
     """The consent partition's high watermark, asked now."""
     forget: Callable[[set[str]], None]
     """Events of these persons were applied."""
+    applied: Callable[[int], None]
+    """So many consent events were applied."""
     look_for_skip: Callable[[], Awaitable[object]]
     """Reads rejected events on: whether a record that cannot be decoded was skipped in writing."""
     pause: Callable[[float], Awaitable[None]]
@@ -72,8 +74,9 @@ class Freshness:
 
     async def follow(self, wait_ms: int) -> bool:
         """Applies what one fetch of consents gives; whether it got any further."""
-        before = self._follower.next
+        before, applied = self._follower.next, self._follower.applied
         self._around.forget(await self._follower.advance(wait_ms))
+        self._around.applied(self._follower.applied - applied)
         if self._follower.blocked is not None:
             await self._around.look_for_skip()
             await self._around.pause(self._limits.poll_ms / 1000)

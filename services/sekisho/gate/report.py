@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
@@ -14,6 +15,15 @@ from sekisho.telemetry.metrics import GateMetrics
 from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def _contained(lane: int) -> Iterator[None]:
+    """A defect of the metrics is reported, and no more than that."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  whatever it is, the turn is committed
+        _log.error("turn_not_counted", lane=lane, exc_info=error)
 
 
 class Report:
@@ -111,6 +121,10 @@ class Report:
         else:
             self.phase(partition, "running")
 
+    def consents_applied(self, count: int) -> None:
+        """Consent events were folded into a running lane's state."""
+        self._metrics.consents_applied.inc(count)
+
     def forwarded(self, count: int) -> None:
         """Misrouted consent events were forwarded."""
         self._metrics.forwarded_events.inc(count)
@@ -148,7 +162,22 @@ class Report:
             self._metrics.rejected_events.at(cause).inc()
 
     def committed(self, line: TurnLine, decided: Decided) -> None:
-        """A turn was committed: everything about it is counted, and told in one line."""
+        """A turn was committed: everything about it is counted, and told in one line.
+
+        Never raises: what is committed is committed, a fault in counting it must not take the lane down.
+        """
+        line.outcome = "committed"
+        line.allowed = sum(tally.effect == "allow" for tally in decided.tallies)
+        line.denied = len(decided.tallies) - line.allowed
+        line.duplicates = decided.duplicates
+        line.rejected = len(decided.causes)
+        line.records = len(decided.recorded)
+        with _contained(line.lane):
+            self._count(decided)
+        with _contained(line.lane):
+            line.tell(_log, self._metrics)
+
+    def _count(self, decided: Decided) -> None:
         metrics, now = self._metrics, self._wall()
         self.rejected(decided.causes)
         for tally in decided.tallies:
@@ -158,13 +187,6 @@ class Report:
         for recorded in decided.recorded:
             metrics.provision_records.at(*recorded).inc()
         metrics.duplicates.inc(decided.duplicates)
-        line.outcome = "committed"
-        line.allowed = sum(tally.effect == "allow" for tally in decided.tallies)
-        line.denied = len(decided.tallies) - line.allowed
-        line.duplicates = decided.duplicates
-        line.rejected = len(decided.causes)
-        line.records = len(decided.recorded)
-        line.tell(_log, metrics)
 
     def stopping(self) -> None:
         """The gate takes no more work."""

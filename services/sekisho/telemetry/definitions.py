@@ -16,6 +16,9 @@ VocabularyName = Literal["effects", "actions", "reasons", "causes", "methods", "
 NONE: Final = "none"
 """The value of a label that does not apply: the reason of an allowed decision, the action of an unreadable request."""
 
+OTHER: Final = "other"
+"""The value of a label for what an earlier version knew: a repeated decision may name an older rulebook's code."""
+
 TRANSACTION_OUTCOMES: Final = ("committed", "aborted", "unknown", "fenced")
 LANE_STATES: Final = ("taking", "restoring", "running", "holding", "closing")
 LANE_ENDS: Final = ("revoked", "fenced", "failed", "stopped")
@@ -35,6 +38,8 @@ class Label(NamedTuple):
     meaning: str
     values: tuple[str, ...] | VocabularyName
     or_none: bool = False
+    or_other: bool = False
+    """Whether a value outside of the vocabulary counts as `other` instead of being refused."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,12 @@ class Definition:
 EFFECT = Label("effect", "the decision's effect", "effects")
 ACTION = Label("action", "the request's action; `none` where it could not be read", "actions", or_none=True)
 REASON = Label(
-    "reason", "the code of the decision's first reason; `none` where it is allowed", "reasons", or_none=True
+    "reason",
+    "the code of the decision's first reason; `none` where it is allowed, `other` where a repeated decision names a "
+    "code of an older rulebook",
+    "reasons",
+    or_none=True,
+    or_other=True,
 )
 LANE = Label("lane", "the partition's number", "lanes")
 

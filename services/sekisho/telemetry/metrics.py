@@ -48,7 +48,11 @@ class Vocabulary:
             values = [str(number) for number in range(self.partitions)]
         else:
             values = getattr(self, label.values)
-        return frozenset(values) | ({d.NONE} if label.or_none else set())
+        return (
+            frozenset(values)
+            | ({d.NONE} if label.or_none else set())
+            | ({d.OTHER} if label.or_other else set())
+        )
 
 
 @dataclass
@@ -61,10 +65,13 @@ class Checked(Generic[Series]):
     _series: dict[tuple[str, ...], Series] = field(default_factory=dict)
 
     def at(self, *values: str) -> Series:
-        """The series with these label values. Raises UnknownLabelError for one outside of the vocabulary."""
+        """The series with these label values. Raises UnknownLabelError for one outside of the vocabulary, unless the
+        label counts such values as `other`."""
         found = self._series.get(values)
         if found is None:
-            self._check(values)
+            values = self._check(values)  # what was seen as `other` is not kept: there is no bound to it
+            found = self._series.get(values)
+        if found is None:
             found = self._series[values] = self.metric.labels(*values)
         return found
 
@@ -78,15 +85,20 @@ class Checked(Generic[Series]):
         self._series.clear()
         self.metric.clear()
 
-    def _check(self, values: tuple[str, ...]) -> None:
+    def _check(self, values: tuple[str, ...]) -> tuple[str, ...]:
         labels = self.definition.labels
         if len(values) != len(labels):
             raise UnknownLabelError(
                 f"{self.definition.name} has {len(labels)} labels, {len(values)} values given"
             )
-        for label, value, allowed in zip(labels, values, self.allowed, strict=True):
-            if allowed is not None and value not in allowed:
-                raise UnknownLabelError(f"{self.definition.name} has no {label.name} {value!r}")
+        return tuple(map(self._known, labels, values, self.allowed))
+
+    def _known(self, label: d.Label, value: str, allowed: frozenset[str] | None) -> str:
+        if allowed is None or value in allowed:
+            return value
+        if label.or_other:
+            return d.OTHER
+        raise UnknownLabelError(f"{self.definition.name} has no {label.name} {value!r}")
 
 
 class _Maker:
