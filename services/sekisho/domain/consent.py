@@ -6,7 +6,7 @@ was known. The fold keeps every fact; what is true *at* a time is asked of it la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from operator import attrgetter
 
@@ -126,9 +126,26 @@ class ConsentState:
         return None if told is None else told.restricted_customer
 
     def restriction_check(self, at: datetime) -> RestrictionCheck | None:
-        """The checks recorded last (SG II-4-2-6-4(1)); None: none."""
-        told = self._told("restriction_check", at)
-        return None if told is None else told.restriction_check
+        """The checks recorded by `at` (SG II-4-2-6-4(1)), each part as told last; None: none, or taken back by a null.
+
+        The declaration is asked before soliciting, the matching done by application: two events may tell of them.
+        """
+        checks: list[RestrictionCheck] = []
+        for status in self.statuses:
+            if status.status_at > at or "restriction_check" not in status.told:
+                continue
+            if status.restriction_check is None:
+                checks.clear()
+            else:
+                checks.append(status.restriction_check)
+        if not checks:
+            return None
+        told = [check.special_circumstances for check in checks if check.special_circumstances is not None]
+        return RestrictionCheck(
+            _last([check.declared_on for check in checks]),
+            _last([check.matched_on for check in checks]),
+            told[-1] if told else None,
+        )
 
     def _told(self, fact: str, at: datetime) -> SubjectStatus | None:
         found = None
@@ -136,6 +153,10 @@ class ConsentState:
             if fact in status.told and status.status_at <= at:
                 found = status
         return found
+
+
+def _last(days: Sequence[date | None]) -> date | None:
+    return next((day for day in reversed(days) if day is not None), None)
 
 
 _KEEP: dict[type, Callable[[ConsentState], list[object]]] = {

@@ -18,7 +18,7 @@ from sekisho.domain.case import Case
 from sekisho.domain.clauses import consult
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
-from sekisho.domain.question import Asked, Need, Question, to_third_party
+from sekisho.domain.question import Asked, Need, Question, is_prohibited, to_third_party
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import ASKING, BASIS_RANK, JUDGING, RANK
@@ -125,15 +125,19 @@ def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
     """The guard: whole requests of kinds that no family judges yet (EXC, RECV, FORN, USE and most of PROV)."""
     if request.legal_basis is not None or request.action == "receive":
         return True
-    if question.organization is not None and question.organization.prohibited:
+    if any(is_prohibited(name, question.book) for name in _parties(request)):
         return True
-    if request.action != "provide":
-        return False
-    recipient = request.recipient
-    if recipient is None or not to_third_party(request, question.book):
-        return True
-    known = question.book.organizations.get(recipient.id)
-    return known is not None and known.prohibited
+    return request.action == "provide" and not to_third_party(request, question.book)
+
+
+def _parties(request: AccessRequest) -> list[str]:
+    """Everyone whom the request names: requester, recipient, provider."""
+    named = [request.requester.organization]
+    if request.recipient is not None:
+        named.append(request.recipient.id)
+    if request.receipt is not None and request.receipt.provider is not None:
+        named.append(request.receipt.provider.id)
+    return named
 
 
 def _item(case: Case, asked: Asked) -> ItemVerdict:

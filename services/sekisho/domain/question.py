@@ -124,7 +124,13 @@ def to_third_party(request: AccessRequest, book: Rulebook) -> bool:
     recipient = request.recipient
     if request.action != "provide" or recipient is None or recipient.relation != "third_party":
         return False
-    return in_japan(recipient, book)
+    return in_japan(recipient, book) and not is_prohibited(recipient.id, book)
+
+
+def is_prohibited(organization: str, book: Rulebook) -> bool:
+    """Whether the organization is on the prohibited list: USE-1's, until whose family stands the guard refuses it."""
+    known = book.organizations.get(organization)
+    return known is not None and known.prohibited
 
 
 def in_japan(recipient: Recipient, book: Rulebook) -> bool:

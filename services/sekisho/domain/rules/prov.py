@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain.question import Need, Question, to_third_party
-from sekisho.domain.request import AccessRequest
+from sekisho.domain.request import AccessRequest, Recipient
 from sekisho.domain.verdict import Cite
 
 UNPROVEN: Final = Cite("provision.relation_unproven", "PROV-1")
@@ -26,8 +26,15 @@ def ask(question: Question, request: AccessRequest) -> None:
     if request.recipient is None or request.recipient.relation is None:
         question.refuse(UNPROVEN)
         return
+    if request.recipient.relation == "third_party" and _is_holder(question, request.recipient):
+        question.refuse(UNPROVEN)
     if not to_third_party(request, question.book) or question.holder is None or question.exception:
         return
     known = tuple(question.known)
     for purpose in question.purposes:
         question.need(Need(_PROVISION, purpose.id, known, (MISSING,) * len(known), False, BY_CONSENT))
+
+
+def _is_holder(question: Question, recipient: Recipient) -> bool:
+    """Whether the third party claimed is the holder's own organization, which is none (PROV-11)."""
+    return question.holder is not None and recipient.id == question.holder.organization
