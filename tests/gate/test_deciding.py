@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from gate.world import LIMITS, World, changed, codes, consent, effects, request,
 from sekisho.contracts import identity
 from sekisho.domain.decision import decide
 from sekisho.gate.clock import Clocks
-from sekisho.log.memory import MemoryLog
+from sekisho.log.memory import MemoryConfig, MemoryLog
 from sekisho.log.port import Outgoing, Partition
 
 
@@ -335,3 +337,27 @@ async def test_a_clock_that_is_off_pauses_the_gate(world: World) -> None:
     off[0] = 0.0
     await world.decisions(1)
     await world.until(lambda: world.health[id(gate)].ready)
+
+
+async def test_a_brokers_clock_that_is_set_right_ends_the_pause_of_a_full_inbox(
+    topic_prefix: str, tmp_path: Path
+) -> None:
+    """Records of an hour ahead fill the inbox; the newest one behind them is looked at all the same, and excuses."""
+    ahead = [3600.0]
+    config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
+    log = MemoryLog(config, lambda: int((time.time() + ahead[0]) * 1000))
+    world = World(log, topic_prefix, tmp_path, limits=changed(LIMITS, turn_records=1, turn_bytes=1))
+    await world.create()
+    gate = await world.gate()
+    try:
+        await world.ask(*(request(subject_in(1)) for _ in range(40)))
+        await world.until(lambda: not world.health[id(gate)].ready)
+        ahead[0] = 0.0
+        subjects = [request(subject_in(1)) for _ in range(2)]
+        for each in subjects:
+            await asyncio.sleep(1.5)  # so that the gate knows the end before the next one
+            await world.ask(each)
+        await world.decisions(42)
+        await world.until(lambda: world.health[id(gate)].ready)
+    finally:
+        await world.close()

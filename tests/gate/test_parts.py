@@ -96,6 +96,41 @@ def test_each_partition_is_judged_by_its_own_broker(now: Time, guard: ClockGuard
     assert not guard.is_off()
 
 
+def test_a_broker_that_was_ahead_and_is_set_right_is_forgiven(now: Time, guard: ClockGuard) -> None:
+    """Its record from later than now accuses until that time has come, though nothing newer can be read."""
+    guard.mark(0, 1000, now.wall)
+    appended = int((now.wall + 60) * 1000)
+    guard.observe(0, 499, appended)
+    now.pass_by(50)
+    guard.mark(0, 1000, now.wall)
+    guard.observe(0, 499, appended)
+    assert guard.is_off()
+    now.pass_by(6)
+    guard.mark(0, 1000, now.wall)
+    assert not guard.is_off()
+
+
+def test_older_records_do_not_excuse_a_clock_that_is_behind(now: Time, guard: ClockGuard) -> None:
+    """What is read again after an abort was appended before the record that accused the clock."""
+    guard.mark(0, 1000, now.wall)
+    guard.observe(0, 499, int((now.wall + 60) * 1000))
+    guard.observe(0, 400, int(now.wall * 1000))
+    assert guard.is_off()
+
+
+def test_a_quiet_partition_does_not_hold_the_gate_for_ever(now: Time, guard: ClockGuard) -> None:
+    """Its broker's clock was behind once; newer records of others agree with this clock long after."""
+    guard.mark(0, 10, now.wall)
+    guard.observe(0, 10, int((now.wall - 60) * 1000))
+    now.pass_by(LIMITS.clock_seconds + 1)
+    guard.mark(0, 11, now.wall)
+    guard.observe(0, 10, int((now.wall - 66) * 1000))
+    assert guard.is_off()
+    guard.mark(1, 3, now.wall)
+    guard.observe(1, 3, int(now.wall * 1000))
+    assert not guard.is_off()
+
+
 def test_a_turn_that_failed_twice_is_run_one_record_at_a_time() -> None:
     """Until the last record of the failed turn is done; one failure is an accident."""
     trouble = Trouble(attempts=2)

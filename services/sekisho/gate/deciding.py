@@ -17,7 +17,7 @@ from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
 from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldError
-from sekisho.gate.lookup import Lookup
+from sekisho.gate.lookup import Lookup, newest_record
 from sekisho.gate.opening import (
     Bounds,
     bounds,
@@ -78,9 +78,10 @@ class DecidingLane(Lane):
             # what retention has deleted since is not there to be folded
             parts.decisions: max(marks.decisions_next, ends[parts.decisions].start),
             parts.rejected: max(marks.rejected_next, ends[parts.rejected].start),
+            parts.requests: (await self.call(bounds(self._reader, parts.requests))).start,
         }
         await self.call(self._reader.assign(positions))
-        self._reader.pause(parts.decisions, parts.rejected)
+        self._reader.pause(parts.decisions, parts.rejected, parts.requests)
         self._prepare(state)
         await self._restore(state)
         return await self._resume_at(state)
@@ -160,6 +161,7 @@ class DecidingLane(Lane):
         if newest is not None and not isinstance(newest, Undecodable):
             self.desk.clock.observe(newest.partition, newest.offset, newest.timestamp)
         if self.desk.clock.is_off():
+            await self._look_at_newest()
             await self.pause_for(self.limits.poll_ms / 1000)
             return
         items = self.inbox.take(self._turn_size(), self.limits.turn_bytes)
@@ -215,6 +217,13 @@ class DecidingLane(Lane):
             limit_seconds=self.limits.freshness_seconds,
             blocked=self._follower.blocked is not None,
         )
+
+    async def _look_at_newest(self) -> None:
+        """For the clock, while it holds the gate: a full inbox takes no new record that could excuse it."""
+        if self.desk.clock.accuses(self.seat.at.partition):
+            newest = await self.call(newest_record(self._reader, self.parts.requests, self.limits.poll_ms))
+            if newest is not None:
+                self.desk.clock.observe(newest.partition, newest.offset, newest.timestamp)
 
     async def _run(self, state: LaneState, batch: Batch, work: Work) -> None:
         line = self._line(batch)

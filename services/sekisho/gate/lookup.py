@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sekisho.log.port import LogError, Partition, PartitionReader, UnavailableError
+import structlog
 
+from sekisho.log.port import (
+    LogError,
+    Partition,
+    PartitionReader,
+    Record,
+    UnavailableError,
+    UndecodableRecordError,
+)
+
+_log = structlog.get_logger(__name__)
+_TAIL: Final = 10
+"""Offsets before the end among which the newest record is looked for: the last ones may be transactions' markers."""
 _NEAR: Final = 100
 """Decisions read on for the next one wanted, instead of a seek: what is sent again is mostly sent again in order."""
 
 
 class DecisionLostError(LogError):
     """A decision that the state names is not at its place: the log and the state disagree, take the lane anew."""
+
+
+async def newest_record(reader: PartitionReader, at: Partition, poll_ms: int) -> Record | None:
+    """The last record of a partition that can be seen now, if one of its last offsets holds one that can be decoded.
+
+    The reader has `at` assigned and paused, and so it stands afterwards.
+    """
+    end = await reader.high_watermark(at)
+    reader.seek(at, max(await reader.start_offset(at), end - _TAIL))
+    reader.resume(at)
+    found: Sequence[Record] = ()
+    try:
+        found = (await reader.fetch(poll_ms, _TAIL, only=[at])).get(at, ())
+    except UndecodableRecordError as error:
+        _log.warning("newest_record_unreadable", partition=at.partition, offset=error.offset)
+    finally:
+        reader.pause(at)
+    return found[-1] if found else None
 
 
 class Lookup:
