@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sekisho.log.port import SendError, TooLargeError
+
+
+_PENDING: Final = 100
+"""Rejections of consent events written in one turn, at most."""
 
 
 class Trouble:
@@ -14,6 +20,9 @@ class Trouble:
         self._first = self._last = -1
         self._failures = 0
         self._guilty: set[int] = set()
+        self._apart = False
+        self._pending_first = False
+        self._pending_most = _PENDING
 
     def failed(self, first: int, last: int, error: SendError) -> None:
         """A turn over the requests `first`..`last` failed at a send."""
@@ -32,10 +41,33 @@ class Trouble:
             self._first = last + 1
             if last >= self._last:
                 self._failures = 0
+        if not self._failures:
+            self._apart = self._pending_first
 
     def is_singling(self, offset: int) -> bool:
         """Whether the turn that begins at `offset` takes one record only."""
         return self._failures >= self._attempts and offset <= self._last
+
+    # rejections of consent events that wait: no request is to answer for them
+
+    def failed_with_pending(self, pending: int, *, alone: bool) -> None:
+        """A turn that carried so many of them failed at a send: they go next, without requests, fewer if they had
+        been `alone`."""
+        self._apart = self._pending_first = True
+        if alone:
+            self._pending_most = max(1, pending // 2)
+
+    def done_pending(self) -> None:
+        """A turn with those that waited was committed: the requests' turn is next."""
+        self._pending_first = False
+
+    def pending_most(self, requests: int) -> int:
+        """How many of them a turn of so many requests carries: none while the two are kept apart."""
+        return 0 if requests and self._apart else self._pending_most
+
+    def is_pending_first(self) -> bool:
+        """Whether the next turn is theirs alone."""
+        return self._pending_first
 
     def is_guilty(self, offset: int) -> bool:
         """Whether the answer to this request does not fit the log."""

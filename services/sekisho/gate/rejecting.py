@@ -34,7 +34,16 @@ MISROUTED_TWICE: Final = Text(
     "Forwarded once, it has come to a partition that is not this person's again.",
 )
 _KEY: Final = struct.Struct(">i")
+_KEY_BYTES: Final = 1024
+"""Of an input's key, at most, that an output carries: an id has 256 characters at most, and a larger key could make
+the output too large for the log. Outputs go to explicit partitions, so none is lost or misplaced without its key."""
 _NO_KEY: Final = -1
+
+
+def told_key(record: Record) -> bytes | None:
+    """An input's key as an output about it carries it: None where it is larger than any id's."""
+    key = record.key
+    return None if key is None or len(key) > _KEY_BYTES else key
 
 
 class Rejecter:
@@ -72,7 +81,7 @@ class Rejecter:
             request_id=request_id,
         )
         encoded = rejected_events.encode(rejection, self._hmac_key)
-        return Outgoing(None if record is None else record.key, encoded.value, encoded.headers)
+        return Outgoing(None if record is None else told_key(record), encoded.value, encoded.headers)
 
     def refuse(
         self,

@@ -28,7 +28,7 @@ from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.intake import Persons
 from sekisho.gate.outputs import digest_bytes
 from sekisho.gate.poison import Trouble
-from sekisho.gate.rejecting import DEFECT, UNDECODABLE, Rejecter, cause_of, unpacked
+from sekisho.gate.rejecting import DEFECT, UNDECODABLE, Rejecter, cause_of, told_key, unpacked
 from sekisho.gate.ruling import DUPLICATE, Asked, Knowledge, Rules, Ruling, refusal, rule, too_large
 from sekisho.gate.state import IdEntry, IdKey, LaneState
 from sekisho.log.port import Outgoing, Record
@@ -162,10 +162,10 @@ class Turn:
             out.reject(outgoing, cause)
 
     def _wrong(self, asked: Asked) -> list[RejectedMessageError]:
-        found = [] if asked.error is None else [asked.error]
+        """What is wrong with the message: one thing at most, for a position has one rejected event (one id)."""
         if self._trouble.is_guilty(asked.record.offset):
-            found.append(RejectedMessageError("too_large", TOO_LARGE))
-        return found
+            return [RejectedMessageError("too_large", TOO_LARGE)]
+        return [] if asked.error is None else [asked.error]
 
     def _refused(self, asked: Asked, error: RejectedMessageError, at: datetime) -> Outgoing:
         told: AccessRequest | Readable | None = asked.request or asked.readable
@@ -263,7 +263,7 @@ class Turn:
 
     def _give(self, asked: Asked, answer: Answer, entry: IdEntry | None, out: Decided) -> None:
         subject_id = answer.document["subject_id"]
-        key = asked.record.key if subject_id is None else subject_id.encode()
+        key = told_key(asked.record) if subject_id is None else subject_id.encode()
         out.decisions.append(Outgoing(key, answer.decision.value, answer.decision.headers))
         if answer.record is not None and answer.recorded is not None:
             out.records.append(Outgoing(key, answer.record.value, answer.record.headers))
