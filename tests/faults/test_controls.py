@@ -27,10 +27,7 @@ async def create_topics(world: World, decisions: Mapping[str, str]) -> None:
     """The world's topics, with another configuration of the decisions."""
     names = world.names
     for name in names:
-        inputs = (
-            {"message.timestamp.type": "LogAppendTime"} if name in (names.requests, names.consents) else {}
-        )
-        config = decisions if name == names.decisions else inputs
+        config = decisions if name == names.decisions else world.input_config(name)
         await world.log.create(name, 1 if name == names.rulebooks else world.partitions, 1, config)
 
 

@@ -362,7 +362,7 @@ async def test_a_consent_topic_made_anew_stops_the_lane(world: World, folder: st
     await world.decisions(1)
     await world.stop(gate)
     await world.log.delete(world.names.consents)
-    await world.log.create(world.names.consents, 4, 1, {})
+    await world.log.create(world.names.consents, 4, 1, world.input_config(world.names.consents))
     gate = await world.gate(folder, ready=False)
     assert await stopped(world, gate, 1)
 
@@ -395,3 +395,24 @@ async def test_a_gate_does_not_start_on_topics_that_do_not_fit(world: World, mem
     object.__setattr__(missing, "startup_seconds", 0.1)
     with pytest.raises(MissingTopicError, match="topics create"):
         await world.start(missing)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cleanup.policy": "compact"},
+        {"cleanup.policy": "compact,delete"},
+        {"retention.ms": "86400000"},
+        {"retention.bytes": "1000"},
+    ],
+)
+async def test_a_gate_does_not_start_where_evidence_would_be_lost(
+    world: World, memory_log: MemoryLog, change: dict[str, str]
+) -> None:
+    """Consent events are kept for ever: a topic that compacts or deletes them is told by name, with what to set."""
+    consents = world.names.consents
+    await memory_log.delete(consents)
+    await memory_log.create(consents, world.partitions, 1, world.input_config(consents) | change)
+    ((name, found),) = change.items()
+    with pytest.raises(TopicsChangedError, match=f"{consents} has {name}={found}.*topics check"):
+        await world.gate()

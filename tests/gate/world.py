@@ -142,11 +142,17 @@ class World:
 
     async def create(self, **config: str) -> None:
         """Makes the topics; `config` is of those that gates write."""
-        inputs = {"message.timestamp.type": "LogAppendTime"}
         for name in self.names:
             count = 1 if name == self.names.rulebooks else self.partitions
-            is_input = name in (self.names.requests, self.names.consents)
-            await self.log.create(name, count, 1, inputs if is_input else config)
+            await self.log.create(name, count, 1, self.input_config(name) or config)
+
+    def input_config(self, name: str) -> dict[str, str]:
+        """The configuration of a topic that gates read; of others, none."""
+        if name == self.names.requests:
+            return {"message.timestamp.type": "LogAppendTime"}
+        if name == self.names.consents:
+            return {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
+        return {}
 
     # gates
 

@@ -7,9 +7,12 @@ from typing import Final, NamedTuple
 
 from sekisho.gate.state import Identity
 from sekisho.log.port import Log, MissingTopicError, Partition, TopicDescription
+from sekisho.log.topics import BROKER_DEFAULTS
 
 _TIMESTAMPS: Final = "message.timestamp.type"
 APPEND_TIME: Final = "LogAppendTime"
+_KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+"""Of consent events: they are the evidence, for ever, never compacted or trimmed (contract.md, Topics)."""
 
 
 class TopicNames(NamedTuple):
@@ -64,7 +67,8 @@ class LanePartitions(NamedTuple):
 
 
 async def describe(log: Log, names: TopicNames) -> Topics:
-    """Looks at the topics. Raises MissingTopicError, and TopicsChangedError when their partition counts differ."""
+    """Looks at the topics. Raises MissingTopicError, and TopicsChangedError when their partition counts differ, when
+    inputs are not stamped by the brokers, or when consent events would be compacted or deleted."""
     described = await log.describe(names)
     missing = [name for name in names if name not in described]
     if missing:
@@ -76,10 +80,21 @@ async def describe(log: Log, names: TopicNames) -> Topics:
                 f"{name} has {_TIMESTAMPS}={stamped}; times are judged by the brokers' append times: set it to "
                 f"{APPEND_TIME} (`sekisho topics check`)"
             )
+    _check_kept(described[names.consents])
     counts = {name: described[name].partitions for name in names.shared}
     if len(set(counts.values())) != 1:
         raise TopicsChangedError(f"all gate topics must have the same number of partitions: {counts}")
     return Topics(names, counts[names.requests], dict(described))
+
+
+def _check_kept(consents: TopicDescription) -> None:
+    for name, wanted in _KEPT.items():
+        found = consents.config.get(name, BROKER_DEFAULTS[name])
+        if found != wanted:
+            raise TopicsChangedError(
+                f"{consents.name} has {name}={found}: consent events are the evidence, kept for ever; set it to {wanted} "
+                "(`sekisho topics check`)"
+            )
 
 
 def compare(started: Topics, found: Topics) -> None:
