@@ -23,7 +23,7 @@ from gate.world import (
 from sekisho.gate.remedies import NotSkippableError, Remedies
 from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.memory import MemoryLog
-from sekisho.log.port import CommitUnknownError, Outgoing, Partition
+from sekisho.log.port import CommitUnknownError, Outgoing, Partition, UnavailableError
 
 
 def remedies(world: World) -> Remedies:
@@ -222,3 +222,22 @@ async def test_only_what_cannot_be_decoded_can_be_skipped(world: World) -> None:
         with pytest.raises(NotSkippableError):
             await remedies(world).skip(partition, at)
     await world.rejected(0)
+
+
+async def test_a_skip_behind_an_open_transaction_ends_with_its_reason(
+    world: World, memory_log: MemoryLog
+) -> None:
+    """What an upstream system's open transaction hides cannot be judged: the operator is told, not left waiting."""
+    at = Partition(world.names.consents, 1)
+    upstream = world.log.transactional_writer(f"{world.prefix}upstream")
+    await upstream.start()
+    await upstream.begin()
+    for answer in await upstream.send(at, [consent(suspension(subject_in(1)), SUSPENDED)]):
+        await answer
+    offset = UnsafeFaults(memory_log).append_undecodable(at)
+    world.limits = changed(LIMITS, call_seconds=0.2)
+    with pytest.raises(UnavailableError, match="transaction"):
+        await remedies(world).skip(1, offset)
+    await upstream.abort()
+    assert await remedies(world).skip(1, offset)
+    await upstream.stop()

@@ -27,6 +27,7 @@ from sekisho.log.port import (
     OffsetOutOfRangeError,
     Partition,
     PartitionReader,
+    UnavailableError,
     UndecodableRecordError,
 )
 
@@ -63,7 +64,8 @@ class Remedies:
     async def skip(self, partition: int, offset: int) -> bool:
         """Passes a consent event that cannot be decoded; False if it was passed before.
 
-        Raises NotSkippableError for one that can be read or is not there, LogError.
+        Raises NotSkippableError for one that can be read or is not there, UnavailableError when an open transaction of
+        an upstream system hides it, LogError.
         """
         topics = await describe(self.log, self.names)
         if not 0 <= partition < topics.partitions:
@@ -92,6 +94,7 @@ class Remedies:
     async def _require_undecodable(self, at: Partition, offset: int) -> None:
         reader = self.log.partition_reader()
         await reader.start()
+        deadline = self.clocks.steady() + self.limits.call_seconds
         try:
             await reader.assign({at: offset})
             while await reader.position(at) <= offset:
@@ -99,6 +102,11 @@ class Remedies:
                     break
                 if await reader.position(at) >= await reader.high_watermark(at):
                     break
+                if self.clocks.steady() > deadline:
+                    raise UnavailableError(
+                        f"{at.topic}-{at.partition}@{offset} did not come within {self.limits.call_seconds} s: a "
+                        "transaction that an upstream system has not ended hides it; end it, then skip again"
+                    )
         except UndecodableRecordError as error:
             if error.offset == offset:
                 return
