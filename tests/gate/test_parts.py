@@ -205,6 +205,11 @@ def test_the_outputs_tell_where_to_resume(
     assert found == expected
 
 
+def test_where_there_never_was_a_request_none_is_lost() -> None:
+    """Rejected consent events alone may have filled and left the output topics."""
+    assert resume_at(Marks(), None, Bounds(0, 0), answered=True) == 0
+
+
 @pytest.mark.parametrize(
     ("last_output", "committed", "start", "answered", "lost"),
     [

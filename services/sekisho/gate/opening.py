@@ -100,6 +100,8 @@ def resume_at(marks: Marks, committed: int | None, requests: Bounds, answered: b
     requests are gone undecided, or when nothing tells where to go on.
     """
     told = None if marks.last_output is None else marks.last_output + 1
+    if told is None and committed is None and requests.end == 0:
+        return 0  # there has never been a request: what was answered were consent events
     if told is None and committed is None:
         if requests.start > 0 or answered:
             raise LostRequestsError(
