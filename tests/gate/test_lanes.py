@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from sekisho.log.port import (
     MissingTopicError,
     Partition,
     SendError,
+    TopicDescription,
     UnavailableError,
 )
 
@@ -416,3 +418,24 @@ async def test_a_gate_does_not_start_where_evidence_would_be_lost(
     ((name, found),) = change.items()
     with pytest.raises(TopicsChangedError, match=f"{consents} has {name}={found}.*topics check"):
         await world.gate()
+
+
+@pytest.mark.parametrize(("missed", "halts"), [(2, False), (3, True)])
+async def test_only_topics_that_stay_away_halt_the_gate(
+    world: World, monkeypatch: pytest.MonkeyPatch, missed: int, halts: bool
+) -> None:
+    """A broker that has just started may not know its topics yet: three checks in a row must miss one."""
+    gate = await world.gate()
+    describe, asked = world.log.describe, 0
+
+    async def forgetful(topics: Sequence[str]) -> Mapping[str, TopicDescription]:
+        nonlocal asked
+        asked += 1
+        return {} if asked <= missed else await describe(topics)
+
+    monkeypatch.setattr(world.log, "describe", forgetful)
+    await world.until(
+        lambda: asked > missed + 1 or (gate.lanes is not None and gate.lanes.halted is not None)
+    )
+    assert gate.lanes is not None
+    assert (gate.lanes.halted is not None) is halts

@@ -34,6 +34,8 @@ from sekisho.rulebook import LoadedRulebook
 
 _log = structlog.get_logger(__name__)
 _RETRY_SECONDS: Final = 0.5
+_MISSING_CHECKS: Final = 3
+"""Checks in a row that must miss a topic: a broker that has just started may answer before it knows them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +189,19 @@ class GateService(mode.Service):
 
     async def _watch(self, started: Topics) -> None:
         """Partition counts or topic ids that change at any time stop every lane (aiokafka takes new ones unasked)."""
+        missing = 0
         while True:
             await asyncio.sleep(self._setup.limits.check_seconds)
             if self.lanes is not None and not self.lanes.reachable:
                 continue  # administration waits in a thread, which would hold up the end of a gate told to stop
             try:
                 compare(started, await describe(self._event_log, started.names))
+                missing = 0
             except (MissingTopicError, TopicsChangedError) as error:
+                missing = missing + 1 if isinstance(error, MissingTopicError) else _MISSING_CHECKS
+                if missing < _MISSING_CHECKS:
+                    _log.warning("topics_missing", checks=missing, error=error)
+                    continue
                 for lanes in (self.lanes, self.router_lanes):
                     if lanes is not None:
                         lanes.halt(str(error))
