@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from gate.world import SUSPENDED, World, codes, consent, effects, request, subje
 from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.desk import Desk
 from sekisho.gate.lane import Seat
+from sekisho.gate.routing import FIRST_POSITION
 from sekisho.log.memory import MemoryLog
 from sekisho.log.port import Outgoing, TooLargeError
 
@@ -20,6 +22,14 @@ async def bounded(log: MemoryLog, topic: str, size: int) -> None:
     """Makes a topic anew that takes batches of so many bytes at most."""
     await log.delete(topic)
     await log.create(topic, 4, 1, {"max.message.bytes": str(size)})
+
+
+def limit_consents(log: MemoryLog, world: World) -> None:
+    """From now on the consent topic takes small batches only; what it holds stays."""
+    topic = log.store.topics[world.names.consents]
+    log.store.topics[world.names.consents] = replace(
+        topic, config={**topic.config, "max.message.bytes": "9000"}
+    )
 
 
 @pytest.mark.parametrize("is_bad", [False, True], ids=["another's key", "unreadable too"])
@@ -83,3 +93,41 @@ async def test_a_request_that_is_wrong_and_too_large_has_one_rejected_event(worl
     await world.decisions(2)
     (rejected,) = await world.rejected(1)
     assert rejected["cause"] == "too_large"
+
+
+async def test_a_misrouted_event_is_forwarded_without_headers_that_mean_nothing(
+    memory_log: MemoryLog, world: World
+) -> None:
+    """Headers of no meaning here are left behind, however large; the event counts where it belongs."""
+    event = consent(suspension(subject_in(3)), SUSPENDED)
+    await world.put(world.names.consents, event._replace(headers=[*event.headers, ("x", LARGE_KEY)]), 0)
+    limit_consents(memory_log, world)
+    await world.gate(ready=False)
+    await world.until_async(lambda: world.read(world.names.consents, 3))
+    (record,) = await world.read(world.names.consents, 3)
+    assert [name for name, _ in record.headers] == [*(name for name, _ in event.headers), FIRST_POSITION]
+    await world.rejected(0)
+
+
+async def test_a_misrouted_event_that_cannot_be_forwarded_is_rejected_once(
+    memory_log: MemoryLog, world: World
+) -> None:
+    """It gets one `too_large` rejected event; others are forwarded, and the gate was unready while it failed."""
+    event = consent(suspension(subject_in(3)), SUSPENDED)
+    large = event._replace(headers=[*event.headers, ("ce_large", LARGE_KEY)])
+    await world.put(world.names.consents, large, 0)
+    await world.tell(suspension(subject_in(3)), partition=0)
+    limit_consents(memory_log, world)
+    gate = await world.gate(ready=False)
+    await world.until(
+        lambda: any(
+            each.name == "router-0" and not each.ready for each in world.health[id(gate)].conditions()
+        )
+    )
+    await world.until_async(lambda: world.read(world.names.consents, 3))
+    (rejected,) = await world.rejected(1)
+    assert (rejected["cause"], rejected["position"]["offset"]) == ("too_large", 0)
+    await world.stop(gate)
+    await world.gate("b")
+    await world.rejected(1)
+    assert len(await world.read(world.names.consents, 3)) == 1

@@ -187,6 +187,7 @@ class Lanes:
         _log.warning(
             "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, exc_info=error
         )
+        self._events.stopped(at.partition, f"let go after {type(error).__name__}; it is taken again")
         self._set_paused(lane, paused=True)
         failures = self._failures[at] = self._failures.get(at, 0) + 1
         pause = self._limits.backoff_seconds * 2 ** min(failures - 1, _DOUBLINGS)

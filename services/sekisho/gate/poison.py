@@ -6,7 +6,6 @@ from typing import Final
 
 from sekisho.log.port import SendError, TooLargeError
 
-
 _PENDING: Final = 100
 """Rejections of consent events written in one turn, at most."""
 

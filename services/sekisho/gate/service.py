@@ -253,6 +253,7 @@ class Wiring:
             report=self._report,
             reading=self._readings,
             rejecters=self._consent_rejecters,
+            trouble={},
         )
 
     def _turn(self, partition: int, state: LaneState) -> Turn:
