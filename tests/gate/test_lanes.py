@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,12 +135,14 @@ async def test_requests_that_came_while_a_lane_stood_still_are_all_decided(world
                 raise LaneStoppedError("a refusal cannot be written")
             await super().step()
 
-    gate = await world.gate(lane=Stops)
+    # long enough for the polls to find what comes meanwhile
+    gate = await world.gate(lane=Stops, limits=replace(LIMITS, backoff_max_seconds=2.0))
     at = Partition(world.names.requests, 0)
     sent = [request(subject_in(0)) for _ in range(3)]
     await world.ask(sent[0])
     await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
     await world.ask(sent[1])
+    await asyncio.sleep(10 * LIMITS.poll_ms / 1000)  # polls that must not hand it to the lane that stopped
     await taking.wait()
     await world.ask(sent[2])
     await asyncio.sleep(10 * LIMITS.poll_ms / 1000)  # polls that must not hand it to the lane
