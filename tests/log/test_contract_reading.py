@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from log.bench import WAIT_S, Bench, ended, numbered, read, read_to, send_all
+from sekisho.contracts.routing import partition_for
 from sekisho.log.port import (
     MissingTopicError,
     NotAssignedError,
@@ -15,7 +16,6 @@ from sekisho.log.port import (
     Partition,
     TooLargeError,
 )
-from sekisho.log.routing import partition_for
 
 
 async def fill(bench: Bench, at: Partition, count: int) -> None:

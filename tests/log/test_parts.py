@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kafka_settings import PLAINTEXT, kafka_config
-from sekisho.contracts.routing import partition_of
+from sekisho.contracts.routing import partition_for, partition_of
 from sekisho.log.client_backoffs import QUICK_RETRIES, QuickOffsetCommit, QuickProduce
 from sekisho.log.kafka import KafkaLog, KafkaSecurityError
 from sekisho.log.kafka_errors import translated, translated_send
@@ -30,7 +30,6 @@ from sekisho.log.port import (
     TooLargeError,
     UnavailableError,
 )
-from sekisho.log.routing import partition_for
 
 SASL = replace(
     PLAINTEXT, protocol="SASL_SSL", sasl_mechanism="SCRAM-SHA-512", username="gate", password="secret"

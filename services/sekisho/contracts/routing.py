@@ -10,10 +10,15 @@ _MASK: Final = 0xFFFFFFFF
 
 
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of a key's UTF-8 bytes among `partitions`. Raises ValueError if there are none."""
+    """The partition (0-based) of a key's UTF-8 bytes among `partitions`. Raises ValueError if there are none."""
+    return partition_for(key.encode(), partitions)
+
+
+def partition_for(key: bytes, partitions: int) -> int:
+    """The same for a key as it is sent (librdkafka: `partitioner=murmur2_random`)."""
     if partitions < 1:
         raise ValueError("a topic has at least one partition")
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 def murmur2(data: bytes) -> int:

@@ -200,9 +200,8 @@ def _for_purpose(grant: ConsentGranted, purpose: str, recipient: str | None) -> 
     if fault is not None:
         failed.append(fault)
     elif grant.kind == "provision" and grant.purposes and purpose not in grant.purposes:
-        failed.append(
-            RECIPIENTS_PURPOSE
-        )  # what the consent says of purposes beside its recipients binds it too
+        # what the consent says of purposes beside its recipients binds it too
+        failed.append(RECIPIENTS_PURPOSE)
     if recipient is not None and grant.kind == "cross_sell" and not _shown_in_writing(grant):
         failed.append(NOT_SHOWN_IN_WRITING)  # what opens another's data is shown as PROV-1 has it (ACC-5)
     return tuple(failed)

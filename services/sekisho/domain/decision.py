@@ -1,7 +1,7 @@
 """The decision: a pure function of (request, the person's events, the compiled rulebook, the decision time).
 
-It does no I/O, reads no clock and keeps nothing between calls: the same four give the same verdict for ever. Every
-reason that holds is listed, in the rulebook's order, per item and for the whole; an allowed item has a basis, for an
+It does no I/O and reads no clock: the same four give the same verdict for ever, and what is remembered between calls
+(of questions, of orders) changes none. Every reason that holds is listed, in the rulebook's order, per item and for the whole; an allowed item has a basis, for an
 effect never rests on silence.
 """
 
@@ -50,7 +50,10 @@ def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Ruleboo
 
 
 class _Shape:
-    """A request as the key of its question: equal to another that asks the same, of whomever and whenever."""
+    """A request as the key of its question: equal to another that asks the same, of whomever and whenever.
+
+    All that the request says is in it but ids, times and positions: a family may ask of anything else.
+    """
 
     __slots__ = ("_hash", "key", "request")
 
@@ -59,7 +62,8 @@ class _Shape:
         self.key = (
             request.requester, request.subject_kind, request.action, request.holder, request.items, request.purpose,
             request.activity, request.anticipated_purposes, request.product_provider, request.consent_sought,
-            request.recipient, request.legal_basis, request.receipt, request.record,
+            request.recipient, request.legal_basis, request.receipt, request.record, request.acquisition,
+            request.card_number_in_full,
         )  # fmt: skip
         self._hash = hash(self.key)
 

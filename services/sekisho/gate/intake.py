@@ -16,12 +16,12 @@ import structlog
 from sekisho.contracts import consent_events
 from sekisho.contracts.envelope import open_message
 from sekisho.contracts.errors import RejectedMessageError
+from sekisho.contracts.routing import partition_of
 from sekisho.domain.events import ConsentEvent, Position
 from sekisho.gate.follow import Bad, ConsentReading, Elsewhere, Fact, Reading
 from sekisho.gate.rejecting import DEFECT, EVENT_REUSED, Rejecter, packed
 from sekisho.gate.state import LaneState, StoredEvent
 from sekisho.log.port import Record
-from sekisho.log.routing import partition_for
 
 _log = structlog.get_logger(__name__)
 _CACHED_ROUTES: Final = 65_536
@@ -35,7 +35,7 @@ def router_of(partitions: int) -> Route:
 
     @lru_cache(maxsize=_CACHED_ROUTES)
     def route(subject_id: str) -> int:
-        return partition_for(subject_id.encode(), partitions)
+        return partition_of(subject_id, partitions)
 
     return route
 

@@ -6,11 +6,11 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 
+from sekisho.contracts.routing import partition_for
 from sekisho.log.lifecycle import PendingSends, WriterLifecycle
 from sekisho.log.memory_partition import Outcome, Transaction
 from sekisho.log.memory_store import Store
 from sekisho.log.port import LogError, Outgoing, Partition, SendError
-from sekisho.log.routing import partition_for
 
 
 class MemoryTransactionalWriter:

@@ -1,0 +1,21 @@
+"""What is remembered of a question is kept under all that the request says, but for whom, when and under which id."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from bench.decision import commons
+from sekisho.domain.decision import _Shape
+from sekisho.domain.request import AccessRequest, Acquisition
+
+NOT_OF_THE_QUESTION = {"request_id", "requested_at", "subject_id", "minimum_consent_position", "list_id"}
+
+
+def test_every_part_of_a_request_is_in_its_shape_but_ids_times_and_positions() -> None:
+    """A field that a family may ask of and that the shape left out would answer one request with another's question."""
+    request = commons()[0].request
+    for field in fields(AccessRequest):
+        other: dict[str, Any] = {field.name: Acquisition(improper=True)}
+        changed = replace(request, **other)
+        assert (_Shape(changed) == _Shape(request)) is (field.name in NOT_OF_THE_QUESTION), field.name
