@@ -6,7 +6,7 @@ CODE := services tests deploy/setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup fetch demo test lint bench clean \
+.PHONY: help setup fetch demo test fire lint bench clean \
 	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
 	format schemas reference lock relock-kafka wheel
 
@@ -30,6 +30,13 @@ test-unit: setup ## only the tests that need no Kafka and no network
 
 test-broker: setup ## only the tests against a real Kafka
 	$(BIN)/python -m pytest -m "broker or own_broker"
+
+FIRE := 5
+
+fire: setup ## every fault test at length (FIRE times the rounds of `make test`), with how long it takes
+	@echo "The fault tests, $(FIRE) times as long as in make test: on two cores about 20 minutes."
+	@begun=$$(date +%s); $(BIN)/python -m pytest tests/faults --fire $(FIRE) -o timeout=3600 --durations=0 --durations-min=5 && passed=yes; \
+	echo "The fault tests took $$(( ($$(date +%s) - begun) / 60 )) min $$(( ($$(date +%s) - begun) % 60 )) s."; test "$$passed" = yes
 
 lint: lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose ## all linters
 

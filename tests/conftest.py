@@ -17,6 +17,23 @@ from sekisho.local.lock import read_lock
 from sekisho.settings import Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--fire N`: for the fault tests."""
+    parser.addoption("--fire", type=int, default=1, help="how many times longer the fault tests run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What a fault test proves, for docs/faults.md (tests/faults/page.py)."""
+    config.addinivalue_line("markers", "scenario(name): what is done to gates; the verifier must find nothing")
+    config.addinivalue_line("markers", "control(name): the guarantee that is taken away; the verifier must find it")
+
+
+@pytest.fixture(scope="session")
+def fire(request: pytest.FixtureRequest) -> int:
+    """How many times longer the fault tests run: a factor of their rounds or durations."""
+    return max(1, int(request.config.getoption("--fire")))
+
+
 @pytest.fixture(scope="session")
 def kafka_jars() -> tuple[Path, ...]:
     """The jars of the locked Kafka, from this user's cache; fetched if they are not there."""
