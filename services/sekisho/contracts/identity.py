@@ -6,6 +6,7 @@ RFC 9562, section 5.5. The namespaces are constants for ever: another value is a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ DECISIONS_WITHOUT_LOG: Final = UUID("6f0b1c8e-52e3-5f0c-9c53-3a3a8d0c7e02")
 """Namespace of decision ids where no log is involved (`sekisho decide`)."""
 RECORDS: Final = UUID("6f0b1c8e-52e3-5f0c-9c53-3a3a8d0c7e03")
 """Namespace of record ids by the decision's id."""
+_RECORDS: Final = RECORDS.bytes
 REJECTED: Final = UUID("6f0b1c8e-52e3-5f0c-9c53-3a3a8d0c7e04")
 """Namespace of rejected events by the rejected message's position."""
 
@@ -31,7 +33,7 @@ def decision_id_without_log(index: int, request_digest: str) -> str:
 
 def record_id(decision: str) -> str:
     """The id of the record that the decision of that id leaves: it has at most one."""
-    return uuid5(RECORDS, decision)
+    return _hashed(_RECORDS + decision.encode())
 
 
 def rejected_id(topic_id: str, partition: int, offset: int) -> str:
@@ -42,7 +44,21 @@ def rejected_id(topic_id: str, partition: int, offset: int) -> str:
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
+def decision_ids(topic_id: str, partition: int) -> Callable[[int], str]:
+    """`decision_id` of one partition by offset: all but the offset is put together once (1.2 → 0.6 µs)."""
+    before = DECISIONS.bytes + f"{topic_id}:{partition}:".encode()
+
+    def decision_id_at(offset: int) -> str:
+        return _hashed(before + b"%d" % offset)
+
+    return decision_id_at
+
+
 def uuid5(namespace: UUID, name: str) -> str:
     """As the standard library's `uuid5`, as a string, in a fifth of its time: each decision takes one or two."""
-    found = hashlib.sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    return _hashed(namespace.bytes + name.encode())
+
+
+def _hashed(whole: bytes) -> str:
+    found = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
     return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{_VARIANT[found[16]]}{found[17:20]}-{found[20:32]}"

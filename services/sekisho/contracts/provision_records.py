@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
-from pydantic_core import to_json
-
-from sekisho.contracts.access_decisions import SOURCE, Envelope
-from sekisho.contracts.envelope import binary_headers
+from sekisho.contracts import fragments, identity
+from sekisho.contracts.access_decisions import SOURCE, Envelope, Particulars
+from sekisho.contracts.envelope import HeadersOf
 from sekisho.contracts.fields import Day, Instant, Output, written
+from sekisho.contracts.fragments import Fragments, quoted
 from sekisho.contracts.reading import read_output
 from sekisho.contracts.shared_models import (
     ConsentPosition,
@@ -20,7 +22,7 @@ from sekisho.contracts.shared_models import (
 )
 from sekisho.contracts.texts import fill
 from sekisho.domain.book import Rulebook
-from sekisho.domain.verdict import RecordContent, ServedConsent, Verdict
+from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent, Verdict
 from sekisho.domain.vocabulary import RecordBasis, RecordMethod, SubjectKind
 
 TYPE: Final = "sekisho.provision.recorded.v1"
@@ -101,11 +103,44 @@ class ProvisionRecord(Output):
 
 def encode(verdict: Verdict, envelope: Envelope, rulebook: Rulebook, statement: str) -> Encoded | None:
     """The message of the record that a verdict leaves; None if it leaves none."""
-    record = document(verdict, envelope, rulebook, statement)
-    if record is None:
+    if verdict.record is None:
         return None
-    headers = binary_headers(TYPE, record["record_id"], SOURCE, record["created_at"])
-    return Encoded(headers, to_json(record))
+    return write(verdict.record, envelope.particulars(verdict), rulebook, statement)
+
+
+def write(content: RecordContent, told: Particulars, rulebook: Rulebook, statement: str) -> Encoded:
+    """As `encode`: the bytes of `document`, put together from fragments (ADR 0014)."""
+    # unpacked: reading a named tuple's fields one by one costs a tenth of this function
+    decision_id, record_id, request_id, _, _, decided_at, _, _, request_position, *_ = told
+    (
+        basis, method, provided_on, controller, direction, counterparty, subject_id, subject_kind, items, consents,
+        first, last, agreement, document_, retain_until, retention_rule,
+    ) = content  # fmt: skip
+    record_id = record_id or identity.record_id(decision_id)
+    head = (
+        f'{{"record_id":{quoted(record_id)},"basis":"{basis}","method":"{method}","created_at":"{decided_at}"'
+    )
+    sides = (provided_on, first, last, controller, direction, counterparty)
+    person = (
+        f',"subject":{{"id":{quoted(subject_id)},"kind":"{subject_kind}"}},"items":{fragments.names(items)}'
+        f',"consent":{_written_consent(consents, statement) if consents else "null"}'
+    )
+    kept = (agreement, document_, retain_until, retention_rule)
+    tail = (
+        f',"decision_id":{quoted(decision_id)},"request_id":{quoted(request_id)}'
+        f',"request_position":{request_position}'
+    )
+    value = b"".join(
+        (
+            head.encode(),
+            _SIDES.get(sides) or _written_sides(sides, content),
+            person.encode(),
+            _KEPT.get(kept) or _written_kept(kept, content),
+            tail.encode(),
+            _RULEBOOKS.get(rulebook) or _written_rulebook(rulebook),
+        )
+    )
+    return Encoded(_HEADERS.made(record_id, decided_at), value)
 
 
 def document(
@@ -120,23 +155,11 @@ def document(
         "basis": content.basis,
         "method": content.method,
         "created_at": written(envelope.decided_at),
-        "provided_on": content.provided_on.isoformat(),
-        "first_provision": content.first_provision and content.first_provision.isoformat(),
-        "last_provision": content.last_provision and content.last_provision.isoformat(),
-        "controller": content.controller,
-        "direction": content.direction,
-        "counterparty": _counterparty(content),
+        **_sides(content),
         "subject": {"id": content.subject_id, "kind": content.subject_kind},
         "items": content.items,
         "consent": _consent(content.consents, statement),
-        "acquisition": None,
-        "ppc_publication": None,
-        "foreign": None,
-        "agreement": content.agreement,
-        "document": content.document,
-        "refers_to": None,
-        "retain_until": content.retain_until and content.retain_until.isoformat(),
-        "retention_rule": content.retention_rule,
+        **_kept(content),
         "decision_id": envelope.decision_id,
         "request_id": envelope.request_id,
         "request_position": None if at is None else at.document(),
@@ -150,6 +173,53 @@ def decode(data: bytes) -> ProvisionRecord:
     Raises UnreadableMessageError or InvalidMessageError.
     """
     return read_output(ProvisionRecord, data)
+
+
+# What many records have in common, as parts of the document and as fragments of its bytes.
+
+_Sides = tuple[date, date | None, date | None, str, str, Counterparty]
+_Kept = tuple[str | None, str | None, date | None, str]
+_SIDES: Final[Fragments[_Sides]] = Fragments()
+_KEPT: Final[Fragments[_Kept]] = Fragments()
+_RULEBOOKS: Final[Fragments[Rulebook]] = Fragments()
+_HEADERS: Final = HeadersOf(TYPE, SOURCE)
+
+
+def _sides(content: RecordContent) -> dict[str, Any]:
+    return {
+        "provided_on": content.provided_on.isoformat(),
+        "first_provision": content.first_provision and content.first_provision.isoformat(),
+        "last_provision": content.last_provision and content.last_provision.isoformat(),
+        "controller": content.controller,
+        "direction": content.direction,
+        "counterparty": _counterparty(content),
+    }
+
+
+def _kept(content: RecordContent) -> dict[str, Any]:
+    return {
+        "acquisition": None,
+        "ppc_publication": None,
+        "foreign": None,
+        "agreement": content.agreement,
+        "document": content.document,
+        "refers_to": None,
+        "retain_until": content.retain_until and content.retain_until.isoformat(),
+        "retention_rule": content.retention_rule,
+    }
+
+
+def _written_sides(key: _Sides, content: RecordContent) -> bytes:
+    return _SIDES.keep(key, fragments.fields(**_sides(content)))
+
+
+def _written_kept(key: _Kept, content: RecordContent) -> bytes:
+    return _KEPT.keep(key, fragments.fields(**_kept(content)))
+
+
+def _written_rulebook(rulebook: Rulebook) -> bytes:
+    told = {"version": rulebook.version, "digest": rulebook.digest}
+    return _RULEBOOKS.keep(rulebook, fragments.fields(rulebook=told) + b"}")
 
 
 def _counterparty(content: RecordContent) -> Mapping[str, Any]:
@@ -179,3 +249,22 @@ def _consent(consents: tuple[ServedConsent, ...], statement: str) -> dict[str, A
             {"consent_id": each.consent_id, "position": position_document(each.position)} for each in others
         ]
     return found
+
+
+def _written_consent(consents: tuple[ServedConsent, ...], statement: str) -> str:
+    """As `_consent`."""
+    told = [
+        f'"consent_id":{quoted(consent_id)},"position":{fragments.position(at)}'
+        for consent_id, at, _ in consents
+    ]
+    ids = quoted("、".join([consent_id for consent_id, _, _ in consents]))
+    found = f'{{"statement":"{ids[1:-1].join(_around_consents(statement))}",{told[0]}'
+    if len(told) == 1:
+        return found + "}"
+    return f'{found},"others":[{",".join(["{" + each + "}" for each in told[1:]])}]}}'
+
+
+@lru_cache(maxsize=16)
+def _around_consents(statement: str) -> tuple[str, ...]:
+    """What a filled statement says around its consents' ids, as JSON without its quotes (a rulebook has no NUL)."""
+    return tuple([quoted(part)[1:-1] for part in fill(statement, {"consents": "\0"}).split("\0")])
