@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from faults import messages
+from faults.unsafe_faults import Step
 from gate.world import HMAC_KEY
 from sekisho.cli.here import GateHome, gate_plan, write_rulebook
 from sekisho.local.ports import free_ports
 from sekisho.local.process import ProcessLimits
-from sekisho.local.service import ServiceProcess
+from sekisho.local.service import ServicePlan, ServiceProcess
 
 LIMITS = ProcessLimits(start_seconds=90, stop_seconds=20)
 QUICK: Mapping[str, str] = {
@@ -27,6 +30,26 @@ QUICK: Mapping[str, str] = {
 }
 
 
+class Crash(NamedTuple):
+    """Where a gate kills itself: at a step of a transaction of the ids that have `where` in them."""
+
+    step: Step
+    skip: int
+    where: str = "gate"
+
+
+class CrashingProcess(ServiceProcess):
+    """A gate with the wiring that kills it (`faults.crashing`)."""
+
+    def __init__(self, plan: ServicePlan, log_path: Path, crash: Crash) -> None:
+        tests = str(Path(__file__).parents[1])
+        super().__init__(
+            replace(plan, environment={**plan.environment, "PYTHONPATH": tests}), log_path, LIMITS
+        )
+        told = (crash.step.name, str(crash.skip), crash.where)
+        self.command = (sys.executable, "-m", "faults.crashing", *told)
+
+
 @dataclass
 class Gates:
     """Some gates on one deployment, by name. Use as an async context manager: all end with it."""
@@ -36,19 +59,12 @@ class Gates:
     partitions: int
     folder: Path
     names: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, ServiceProcess] = field(default_factory=dict)
 
     async def __aenter__(self) -> Gates:
-        rulebook = write_rulebook(messages.rulebook(), self.folder / "rulebook")
-        home = GateHome(self.bootstrap, rulebook, HMAC_KEY.decode(), self.folder / "state")
-        variables = {
-            **QUICK,
-            "SEKISHO_TOPIC_PREFIX": self.prefix,
-            "SEKISHO_TOPIC_PARTITIONS": str(self.partitions),
-        }
-        for name, port in zip(self.names, free_ports(len(self.names)), strict=True):
-            plan = gate_plan(name, home, port, variables)
-            self.processes[name] = ServiceProcess(plan, self.folder / f"{name}.log", LIMITS)
+        for name in self.names:
+            self.add(name)
         await asyncio.gather(*(self.start(name) for name in self.names))
         return self
 
@@ -56,6 +72,27 @@ class Gates:
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         await asyncio.gather(*(asyncio.to_thread(each.stop) for each in self.processes.values()))
+
+    def add(
+        self, name: str, *, crash: Crash | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Plans one gate more, with settings of its own; with `crash` it kills itself at that step."""
+        folder = self.folder / "rulebook"
+        rulebook = folder if folder.exists() else write_rulebook(messages.rulebook(), folder)
+        home = GateHome(self.bootstrap, rulebook, HMAC_KEY.decode(), self.folder / "state")
+        (port,) = free_ports(1)
+        settings = {
+            **QUICK,
+            "SEKISHO_TOPIC_PREFIX": self.prefix,
+            "SEKISHO_TOPIC_PARTITIONS": str(self.partitions),
+            **self.variables,
+            **(variables or {}),
+        }
+        plan = gate_plan(name, home, port, settings)
+        log = self.folder / f"{name}.log"
+        self.processes[name] = (
+            ServiceProcess(plan, log, LIMITS) if crash is None else CrashingProcess(plan, log, crash)
+        )
 
     async def start(self, name: str) -> None:
         """Starts a gate and waits until it is ready."""
@@ -70,6 +107,18 @@ class Gates:
         """Ends a gate: SIGKILL at once, SIGTERM in its own time; returns when it is gone."""
         process = self.processes[name]
         await asyncio.to_thread(process.kill if how is signal.SIGKILL else process.stop)
+
+    async def ended(self, name: str) -> None:
+        """Waits until a gate has ended by itself."""
+        await asyncio.to_thread(self.processes[name].wait, LIMITS.start_seconds)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP: the gate stands still, its connections stay open."""
+        self.processes[name].pause()
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self.processes[name].resume()
 
     def forget(self, name: str) -> None:
         """Deletes a gate's state, as a lost disk does."""

@@ -1,0 +1,103 @@
+"""The one broker restarted, killed, frozen and slow, under load, with two gates at work: judged by the verifier."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from faults.gates import Gates
+from faults.judge import all_answered, judged
+from faults.load import Load
+from gate.world import World
+from kafka_settings import kafka_config
+from local_kafka import MakeBroker
+from sekisho.audit import TopicNames
+from sekisho.local.broker import LocalKafka
+from sekisho.log.kafka import KafkaLog
+
+pytestmark = pytest.mark.own_broker
+
+FROZEN_S = 8.0
+"""Longer than the sessions of the gates' members (6 s): all are over when the broker goes on."""
+PATIENT = {
+    # Longer than FROZEN_S: a lone broker whose own session ends is without a leader for a moment, in which Kafka 4.3 loses
+    # markers for good (ADR 0013). In a cluster another node leads: test_cluster.py freezes one for longer than its session.
+    "broker.session.timeout.ms": "30000",
+}
+
+
+@dataclass
+class Deployment:
+    """A broker of the test's own, with topics on it."""
+
+    kafka: LocalKafka
+    world: World
+
+
+@pytest.fixture
+async def deployment(make_broker: MakeBroker, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Deployment]:
+    """A deployment whose broker may be broken."""
+    kafka = make_broker(properties=PATIENT)
+    await asyncio.to_thread(kafka.start)
+    world = World(KafkaLog(kafka_config(kafka.bootstrap)), topic_prefix, tmp_path)
+    await world.create()
+    yield Deployment(kafka, world)
+    await world.log.close()
+
+
+async def under_load(
+    deployment: Deployment, folder: Path, fault: Callable[[LocalKafka], Awaitable[None]], rounds: int
+) -> None:
+    """Two gates decide a load while the fault happens `rounds` times; then the verifier looks at everything."""
+    kafka, world = deployment.kafka, deployment.world
+    names = TopicNames(*world.names)
+    gates = Gates(kafka.bootstrap, world.prefix, world.partitions, folder, ("gate-1", "gate-2"))
+    async with gates:
+        async with Load(world.log, names, world.partitions, seed=11, per_second=100) as load:
+            await load.more(150)
+            for _ in range(rounds):
+                await fault(kafka)
+                await load.more(100)
+                await asyncio.gather(*(gates.ready(name) for name in gates.names))
+            await load.more(50)
+        await all_answered(world.log, names)
+    report = await judged(world.log, names, load.sent)
+    assert report.ok, str(report)
+    assert report.counts.requests == load.requests
+    assert min(report.counts.records, report.counts.duplicates, report.counts.forwarded) > 0
+
+
+async def restarted(kafka: LocalKafka) -> None:
+    await asyncio.to_thread(kafka.restart)
+
+
+async def killed(kafka: LocalKafka) -> None:
+    await asyncio.to_thread(kafka.kill)
+    await asyncio.to_thread(kafka.start)
+
+
+async def frozen(kafka: LocalKafka) -> None:
+    await asyncio.to_thread(kafka.pause)
+    await asyncio.sleep(FROZEN_S)
+    await asyncio.to_thread(kafka.resume)
+
+
+async def slow(kafka: LocalKafka) -> None:
+    """It runs a twentieth of the time, so that every answer is late and many come in one heap."""
+    for _ in range(20):
+        await asyncio.to_thread(kafka.pause)
+        await asyncio.sleep(0.38)
+        await asyncio.to_thread(kafka.resume)
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("fault", [restarted, killed, frozen, slow], ids=lambda fault: fault.__name__)
+async def test_a_broker_that_fails_and_comes_back_under_load(
+    deployment: Deployment, tmp_path: Path, fire: int, fault: Callable[[LocalKafka], Awaitable[None]]
+) -> None:
+    """Restarted, killed, frozen past every session, or slow: each request is answered once, rightly and in order."""
+    await under_load(deployment, tmp_path, fault, fire)
