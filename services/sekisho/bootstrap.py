@@ -219,7 +219,8 @@ def configure_logging(settings: Settings, service: str) -> None:
     """Log lines as the settings want them."""
     key = settings.payload_hmac_key if settings.log.pseudonyms else None
     secret = None if key is None else key.get_secret_value().encode()
-    options = LogOptions(settings.log.level, settings.log.library_level, settings.log.format, secret)
+    log = settings.log
+    options = LogOptions(log.level, log.library_level, log.format, secret, log.library_repeat_seconds)
     configure(options, service, settings.instance)
 
 

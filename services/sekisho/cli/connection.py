@@ -70,4 +70,6 @@ def quiet(settings: Settings, stream: TextIO | None = None) -> None:
     """Only what is wrong is logged, on stderr or to `stream`: a command's own output is what it prints."""
     from sekisho.telemetry.logging import LogOptions, configure
 
-    configure(LogOptions("ERROR", "ERROR", settings.log.format, None), "cli", settings.instance, stream)
+    log = settings.log
+    options = LogOptions("ERROR", "ERROR", log.format, None, log.library_repeat_seconds)
+    configure(options, "cli", settings.instance, stream)

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from sekisho.cli.connection import open_log, topic_plan, up_folder
+from sekisho.cli.connection import open_log, quiet, topic_plan, up_folder
 from sekisho.cli.examples import command, example
 from sekisho.cli.here import (
     GateHome,
@@ -62,6 +62,7 @@ def up() -> int:
 
 
 async def _topics(settings: Settings, bootstrap: str) -> None:
+    quiet(settings)
     log = open_log(settings, bootstrap)
     try:
         await create_topics(log, topic_plan(settings))

@@ -399,6 +399,11 @@ class LogSettings(Group):
         "WARNING",
         description="The least level of the libraries' lines (Kafka's client tells each retry at INFO).",
     )
+    library_repeat_seconds: Seconds = Field(
+        10,
+        description="Lines of one kind of a library are told once in so long, with how many were held back (`held_back`): while a "
+        "broker is away Kafka's client writes about 1 MB in half a minute.",
+    )
     format: Literal["auto", "json", "console"] = Field(
         "auto",
         description="`json`: one object a line; `console`: for eyes; `auto`: console on a terminal, else JSON.",

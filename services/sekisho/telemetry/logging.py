@@ -16,16 +16,19 @@ import structlog
 from structlog.types import EventDict, ExcInfo, Processor, WrappedLogger
 
 from sekisho.telemetry.privacy import PersonalDataGuard, error_keys, plain
+from sekisho.telemetry.repeats import RepeatsHandler
 
 
 @dataclass(frozen=True)
 class LogOptions:
-    """How to log: levels by name; `format` auto, json or console; `pseudonym_key` None: personal keys are dropped."""
+    """How to log: levels by name; `format` auto, json or console; `pseudonym_key` None: personal keys are dropped;
+    `library_repeat_seconds`: repeated lines of a library are told once in so long (repeats.py), 0: each."""
 
     level: str
     library_level: str
     format: str
     pseudonym_key: bytes | None
+    library_repeat_seconds: float = 0
 
 
 def configure(options: LogOptions, service: str, instance: str, stream: TextIO | None = None) -> None:
@@ -64,11 +67,13 @@ def configure(options: LogOptions, service: str, instance: str, stream: TextIO |
 
 def _install(formatter: logging.Formatter, options: LogOptions, target: TextIO) -> None:
     """One handler, at the root, for everything; our own lines at our level, the libraries' at theirs."""
-    handler = logging.StreamHandler(target)
+    handler = RepeatsHandler(target, options.library_repeat_seconds)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     for old in [*root.handlers]:
         root.removeHandler(old)
+        if isinstance(old, RepeatsHandler):
+            old.close()
     root.addHandler(handler)
     root.setLevel(options.library_level)
     logging.getLogger("sekisho").setLevel(options.level)
@@ -99,7 +104,9 @@ def _library_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     template, arguments = str(event.get("event", "")), event.pop("positional_args", ())
     # asyncio puts the failed future's repr, with its error's text, on the lines after the first
     text = _filled(template.partition("\n")[0], arguments)
-    return {**event, "event": "library", "logger": record.name, "text": text}
+    held = getattr(record, "held_back", 0)
+    more = {"held_back": held} if held else {}
+    return {**event, "event": "library", "logger": record.name, "text": text, **more}
 
 
 def _filled(template: str, arguments: Any) -> str:
