@@ -25,7 +25,8 @@ from confluent_kafka.admin import AdminClient
 from sekisho.local.jvm import ENVIRONMENT, java_command
 from sekisho.local.ports import free_ports, is_free
 from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits, tail
-from sekisho.local.properties import Node, render, server_properties
+from sekisho.local.properties import Node, Place, render, server_properties
+from sekisho.local.recovery import give_up_old_self, was_cut_off
 
 _PORT_TAKEN = re.compile("BindException|Address already in use")
 _TELLING = re.compile(r" ERROR |^Error |error: |^Caused by: |^Exception in|^[\w.$]+(?:Exception|Error)\b")
@@ -48,13 +49,18 @@ class BrokerLimits:
     port_attempts: int
 
 
-def _cluster_id(folder: Path) -> str:
+def new_cluster_id() -> str:
+    """An id for a new cluster."""
+    first, *rest = uuid.uuid4().bytes
+    # the first letter without "-", which Kafka's tools would take for an option
+    return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("=")
+
+
+def _cluster_id(folder: Path, given: str | None = None) -> str:
     """The folder's cluster id, chosen once: formatting can be interrupted and done again."""
     path = folder / "cluster.id"
     if not path.exists():
-        first, *rest = uuid.uuid4().bytes
-        # the first letter without "-", which Kafka's tools would take for an option
-        path.write_text(base64.urlsafe_b64encode(bytes([first & 0x7F, *rest])).decode().rstrip("="), "utf-8")
+        path.write_text(given or new_cluster_id(), "utf-8")
     return path.read_text("utf-8")
 
 
@@ -63,8 +69,11 @@ def _telling(log: str) -> str:
     return "\n".join([line for line in log.splitlines() if _TELLING.search(line)][:12])
 
 
-def cluster_at(bootstrap: str, seconds: float) -> str | None:
-    """The id of the cluster that answers there with a live broker (a fenced one lists none), None where nobody does."""
+def cluster_at(bootstrap: str, seconds: float, node_id: int | None = None) -> str | None:
+    """The id of the cluster that answers there with a live broker (a fenced one lists none), None where nobody does.
+
+    With `node_id` that node must be among the live ones.
+    """
     # the client would print on standard error that nobody listens: that is what is being asked
     quiet: dict[str, Any] = {"log_level": 0, "error_cb": lambda _: None}
     client = AdminClient({"bootstrap.servers": bootstrap, **quiet})
@@ -72,14 +81,16 @@ def cluster_at(bootstrap: str, seconds: float) -> str | None:
         metadata = client.list_topics(timeout=seconds)
     except KafkaException:
         return None
-    return metadata.cluster_id if metadata.brokers else None
+    is_live = metadata.brokers if node_id is None else node_id in metadata.brokers
+    return metadata.cluster_id if is_live else None
 
 
 class LocalKafka:
     """One broker. `start()` returns when it answers; `bootstrap`, `pid`, `log_path` tell where and what it is.
 
     `jars` are `ensure_jars`'s; `data_dir` holds everything (None: a temporary folder, removed after the end, even if this
-    process was killed before); `properties` are broker properties that win over the defaults; `adopt` as in ChildProcess.
+    process was killed before); `properties` are broker properties that win over the defaults; `adopt` as in ChildProcess;
+    `place` makes it one node of a cluster of several, on the ports that the place names (None: a cluster of its own).
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class LocalKafka:
         data_dir: Path | None = None,
         properties: Mapping[str, str] | None = None,
         adopt: Adopt | None = None,
+        place: Place | None = None,
     ) -> None:
         self._jars = tuple(jars)
         self._name = name
@@ -98,6 +110,7 @@ class LocalKafka:
         self._given_dir = data_dir
         self._properties = dict(properties or {})
         self._adopt = adopt
+        self._place = place
         self._folder: Path | None = None
         self._node: Node | None = None
         self._process: ChildProcess | None = None
@@ -142,6 +155,8 @@ class LocalKafka:
         try:
             if self._node is not None:
                 self._launch(self._started()[0], self._node)
+            elif self._place is not None:
+                self._launch(self._new_folder(), self._place.node)
             else:
                 self._launch_on_free_ports(self._new_folder())
         except KafkaStartError:
@@ -170,16 +185,19 @@ class LocalKafka:
         else:
             self._folder = self._given_dir.absolute()
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
+        _cluster_id(self._folder, self._place.cluster_id if self._place else None)
         return self._folder
 
     def _launch(self, folder: Path, node: Node) -> None:
         """Start the process and wait for its answer; on failure nothing is left running."""
-        config = folder / "server.properties"
-        config.write_text(
-            render(server_properties(node, (node,), folder / "kafka-data", self._properties)), "utf-8"
-        )
+        config, logs = folder / "server.properties", folder / "kafka-data"
+        quorum = (node,) if self._place is None else self._place.quorum
+        config.write_text(render(server_properties(node, quorum, logs, self._properties)), "utf-8")
         command = java_command(self._jars, folder, self._limits.heap)
         self._format(command, config, folder)
+        if len(quorum) == 1 and was_cut_off(logs):
+            # where there are others, they have given it up: a leader is chosen among them, and never missing
+            give_up_old_self(self._name, command, folder, node, self._limits.process)
         self._node = node
         self._process = ChildProcess(
             self._name,
@@ -235,7 +253,7 @@ class LocalKafka:
                 raise self._ended_early(process, code)
             # The port first: a Kafka client's own retries would take a second for what a look at it tells at once. Then the
             # cluster: another process's broker may have taken the port while this one was starting.
-            if not is_free(node.broker_port) and cluster_at(node.bootstrap, 1.0) == cluster:
+            if not is_free(node.broker_port) and cluster_at(node.bootstrap, 1.0, node.node_id) == cluster:
                 return
             time.sleep(0.05)
         raise KafkaStartError(

@@ -21,6 +21,18 @@ _SINGLE_NODE = {
     "min.insync.replicas": "1",
 }
 
+# With three: every copy counts, and one node may fail (runtime.md, Proof).
+_THREE_NODES = {
+    **_SINGLE_NODE,
+    "offsets.topic.replication.factor": "3",
+    "transaction.state.log.replication.factor": "3",
+    "transaction.state.log.min.isr": "2",
+    "share.coordinator.state.topic.replication.factor": "3",
+    "share.coordinator.state.topic.min.isr": "2",
+    "default.replication.factor": "3",
+    "min.insync.replicas": "2",
+}
+
 # A small machine, one user, and no guesses: a topic that is not there is an error, not a new topic with default settings.
 _SMALL = {
     "auto.create.topics.enable": "false",
@@ -54,6 +66,15 @@ class Node:
         return f"{self.node_id}@{LOOPBACK}:{self.controller_port}"
 
 
+@dataclass(frozen=True)
+class Place:
+    """A node's place in a cluster of several: which node it is, all nodes, and the id that they share."""
+
+    node: Node
+    quorum: tuple[Node, ...]
+    cluster_id: str
+
+
 def server_properties(
     node: Node, quorum: tuple[Node, ...], logs: Path, extra: Mapping[str, str]
 ) -> dict[str, str]:
@@ -71,9 +92,25 @@ def server_properties(
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(logs),
-        **_SINGLE_NODE,
+        **(_SINGLE_NODE if len(quorum) == 1 else _THREE_NODES),
         **_SMALL,
         **extra,
+    }
+
+
+def controller_properties(node: Node, logs: Path, session_ms: int) -> dict[str, str]:
+    """The properties of a node of its own while it is only its controller, on the same data; it gives up a broker that
+    does not tell of itself for `session_ms` (recovery.py)."""
+    return {
+        "process.roles": "controller",
+        "node.id": str(node.node_id),
+        "controller.quorum.voters": node.voter,
+        "listeners": f"CONTROLLER://{LOOPBACK}:{node.controller_port}",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "log.dirs": str(logs),
+        "broker.session.timeout.ms": str(session_ms),
+        "broker.heartbeat.interval.ms": str(max(1, session_ms // 4)),
     }
 
 
