@@ -6,7 +6,7 @@ CODE := services tests deploy/setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup fetch demo test fire lint bench clean \
+.PHONY: help setup fetch demo test fire lint bench soak drive clean \
 	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
 	format schemas reference lock relock-kafka wheel
 
@@ -67,6 +67,12 @@ lint-compose: setup
 bench: setup ## how long one decision takes, and its messages on the wire
 	PYTHONPATH=tests $(BIN)/python -m bench.wire
 	PYTHONPATH=tests $(BIN)/python -m bench
+
+soak: setup ## faults drawn from a seed over three gates, for an hour (SECONDS=3600 SEED= EVERY= RATE= REPORT=); a report with plots
+	PYTHONPATH=tests $(BIN)/python -m soak $(foreach each,SECONDS SEED EVERY RATE CHECKPOINT REPORT,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) "$($(each))"))
+
+drive: setup ## the same for two minutes, a fault every four seconds (SEED=)
+	PYTHONPATH=tests $(BIN)/python -m soak --seconds 120 --every 4 $(if $(SEED),--seed $(SEED))
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix $(CODE)
