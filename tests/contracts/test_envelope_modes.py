@@ -184,6 +184,13 @@ def test_a_structured_event_without_json_data_is_unreadable(event: dict[str, obj
     assert unreadable([("content-type", b"application/cloudevents+json")], data(sent)).cause == "unreadable"
 
 
+def test_a_structured_event_without_attributes_is_no_bare_request() -> None:
+    """Only a message with no CloudEvents headers at all is: in a structured one nothing may hide either."""
+    sent = data({"data": request()})
+    found = unreadable([("content-type", b"application/cloudevents+json")], sent)
+    assert found.cause == "wrong_type"
+
+
 def test_a_field_that_stands_twice_is_found_in_structured_mode_too() -> None:
     """The event is parsed once more as a whole: nothing hides in its data."""
     headers, value = structured(access_requests.TYPE, "7", "s", TIME, request())

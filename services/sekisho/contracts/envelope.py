@@ -54,8 +54,9 @@ class Event(NamedTuple):
 
     @property
     def bare(self) -> bool:
-        """Whether the message has no CloudEvents headers at all (a content type is none)."""
-        return not self.attributes or self.attributes.keys() == {"datacontenttype"}
+        """Whether the message has no CloudEvents headers at all (a content type is none). In structured mode it is a
+        CloudEvent, whatever its envelope lacks."""
+        return self.whole is None and (not self.attributes or self.attributes.keys() == {"datacontenttype"})
 
 
 def open_message(headers: Headers, value: bytes | None, *, largest: int) -> Event:

@@ -32,7 +32,10 @@ MAX_MANY: Final = 500
 MAX_OFFSET: Final = 2**63 - 1
 """Kafka's largest offset."""
 
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)?", re.ASCII
+)
+"""RFC 3339, 5.6. Hours and offsets are bounded here: Pythons differ on 24:00 and on +00:99."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _TIME_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$"
 _DAY_PATTERN: Final = r"^\d{4}-\d{2}-\d{2}$"
@@ -63,9 +66,11 @@ def _instant(value: str) -> datetime:
         instant = datetime.fromisoformat(value)
     except ValueError as error:  # a 13th month, a 61st second
         raise PydanticCustomError("not_a_time", "no such time") from error
-    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
-        raise PydanticCustomError("out_of_range", "year out of range")
-    return instant.astimezone(UTC)
+    if _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        in_utc = instant.astimezone(UTC)
+        if _FIRST_YEAR <= in_utc.year <= _LAST_YEAR:  # it is written in UTC, and read again
+            return in_utc
+    raise PydanticCustomError("out_of_range", "year out of range")
 
 
 def _day(value: str) -> date:
