@@ -17,7 +17,7 @@ from sekisho.contracts import access_requests
 from sekisho.domain.decision import decide
 from sekisho.domain.verdict import Verdict
 from sekisho.gate.follow import ConsentFollower
-from sekisho.gate.intake import Persons, consent_reading, router_of
+from sekisho.gate.intake import Persons, consent_reading
 from sekisho.gate.rejecting import EVENT_REUSED, Rejecter, packed, unpacked
 from sekisho.gate.state import (
     ConsentWrite,
@@ -80,12 +80,12 @@ async def folded(order: list[tuple[str, dict[str, Any]]]) -> tuple[dict[str, byt
         reader = log.partition_reader()
         await reader.assign({at: 0})
         rejecter = Rejecter(at.topic, "id", 0, HMAC_KEY, lambda: NOW)
-        follower = ConsentFollower(reader, at, state, consent_reading(0, router_of(1), rejecter, 262_144), 10)
+        follower = ConsentFollower(reader, at, state, consent_reading(0, 1, rejecter, 262_144), 10)
         while follower.next < await reader.high_watermark(at):
             await follower.advance()
         known = Persons(state, 0, 1000).events(SUBJECT)
         stored = {
-            json.loads(each.encoded.partition(b"\0")[2])["event_id"]: each.content
+            json.loads(each.encoded.partition(b"\0")[2])["event_id"]: each.encoded
             for each in state.events(SUBJECT, 99)
         }
         state.close()
@@ -106,14 +106,14 @@ def test_a_write_and_its_offset_are_read_back_together(tmp_path: Path) -> None:
     state = LaneState(tmp_path)
     state.identify(Identity(4, {"requests": "x"}))
     write = ConsentWrite(
-        {("C-1", "e-1"): StoredEvent(7, b"h" * 16, b"type\0{}")}, {8: b"rejection"}, next=9, last=8, hash="ab"
+        {("C-1", "e-1"): StoredEvent(7, b"type\0{}")}, {8: b"rejection"}, next=9, last=8, hash="ab"
     )
     state.apply_consents(write)
     state.close()
     again = LaneState(tmp_path)
     assert again.identity == Identity(4, {"requests": "x"})
     assert again.marks == Marks(consents_next=9, consent_last=8, consent_hash="ab")
-    assert again.event("C-1", "e-1") == StoredEvent(7, b"h" * 16, b"type\0{}")
+    assert again.event("C-1", "e-1") == StoredEvent(7, b"type\0{}")
     assert again.pending(10) == [(8, b"rejection")]
     again.apply_outputs({}, [8], again.marks)
     assert again.pending(10) == []
@@ -124,9 +124,7 @@ def test_a_write_and_its_offset_are_read_back_together(tmp_path: Path) -> None:
 def test_persons_whose_ids_begin_alike_are_kept_apart(tmp_path: Path) -> None:
     """C-1's events are not C-10's."""
     state = LaneState(tmp_path)
-    stored = {
-        (subject, "e"): StoredEvent(0, b"h" * 16, subject.encode()) for subject in ("C-1", "C-10", "C-")
-    }
+    stored = {(subject, "e"): StoredEvent(0, subject.encode()) for subject in ("C-1", "C-10", "C-")}
     state.apply_consents(ConsentWrite(stored, next=1))
     assert [each.encoded for each in state.events("C-1", 9)] == [b"C-1"]
     assert state.events("C-1", 0) == []

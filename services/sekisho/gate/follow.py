@@ -7,9 +7,10 @@ decode blocks the partition until `sekisho gate skip` has passed it in writing.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -17,21 +18,23 @@ from sekisho.gate.state import ConsentWrite, LaneState, StoredEvent
 from sekisho.log.port import Partition, PartitionReader, Record, UndecodableRecordError
 
 _log = structlog.get_logger(__name__)
+_STRIDE: Final = 100
+"""Consent records read in one go of the event loop: some 3 ms."""
 
 
 class Fact(NamedTuple):
-    """A consent event that belongs here: whose it is, a hash of its content, and its encoding for the state."""
+    """A consent event that belongs here: whose it is, and its encoding for the state."""
 
     subject_id: str
     event_id: str
-    content: bytes
     encoded: bytes
 
 
 class Bad(NamedTuple):
-    """A consent message that gets a rejected event; `rejection` is that event as the state keeps it until written."""
+    """A consent message that gets a rejected event; `rejection` makes that event as the state keeps it until written:
+    at a restore most are written already."""
 
-    rejection: bytes
+    rejection: Callable[[], bytes]
 
 
 class Elsewhere(NamedTuple):
@@ -50,6 +53,11 @@ class ConsentReading(NamedTuple):
     read: Callable[[Record], Reading]
     reused: Callable[[Record], Bad]
     """The rejection of an event whose id another content has taken before."""
+    is_same: Callable[[bytes, bytes], bool]
+    """Whether two encodings say the same. Compared only where an id comes twice: a digest of each event would be
+    most of a restore's time."""
+    keyed_here: Callable[[Record], bool]
+    """Whether the key alone tells that a message is no other partition's: it is this one's event, or a bad message."""
 
 
 def record_hash(record: Record) -> str:
@@ -87,13 +95,13 @@ class ConsentFollower:
 
     async def advance(self, wait_ms: int | None = None) -> set[str]:
         """Applies what one fetch gives; gives the persons whose events changed."""
-        if self.blocked is not None and not self._unblocked():
+        if self.blocked is not None and not await self._unblocked():
             return set()
         try:
             found = await self._reader.fetch(self._poll_ms if wait_ms is None else wait_ms, only=[self._at])
         except UndecodableRecordError as error:
             self.blocked = error.offset
-            if not self._unblocked():
+            if not await self._unblocked():
                 _log.error(
                     "consent_undecodable",
                     partition=self._at.partition,
@@ -102,24 +110,28 @@ class ConsentFollower:
                 )
             return set()
         position = await self._reader.position(self._at)
-        return self._apply(found.get(self._at, ()), position)
+        return await self._apply(found.get(self._at, ()), position)
 
-    def _unblocked(self) -> bool:
+    async def _unblocked(self) -> bool:
         """Passes an undecodable record that was skipped in writing."""
         if self.blocked is None or not self._state.is_settled(self.blocked):
             return False
         _log.warning("consent_skipped", partition=self._at.partition, offset=self.blocked)
         self._reader.seek(self._at, self.blocked + 1)
-        self._apply((), self.blocked + 1)
+        await self._apply((), self.blocked + 1)
         self.blocked = None
         return True
 
-    def _apply(self, records: Sequence[Record], position: int) -> set[str]:
+    async def _apply(self, records: Sequence[Record], position: int) -> set[str]:
+        """In strides, so that polls and heartbeats go on while large fetches are read."""
         if position == self.next and not records:
             return set()
         write = ConsentWrite(next=position)
-        for record in records:
-            self._apply_one(record, write)
+        for start in range(0, len(records), _STRIDE):
+            if start:
+                await asyncio.sleep(0)
+            for record in records[start : start + _STRIDE]:
+                self._apply_one(record, write)
         self.applied += len(records)
         if records:
             write.last, write.hash = records[-1].offset, record_hash(records[-1])
@@ -132,10 +144,10 @@ class ConsentFollower:
             key = (read.subject_id, read.event_id)
             known = write.events.get(key) or self._state.event(*key)
             if known is None:
-                write.events[key] = StoredEvent(record.offset, read.content, read.encoded)
+                write.events[key] = StoredEvent(record.offset, read.encoded)
                 return
-            if known.content == read.content:
+            if known.encoded == read.encoded or self._reading.is_same(known.encoded, read.encoded):
                 return  # published twice: the first one stands
             read = self._reading.reused(record)
         if isinstance(read, Bad) and not self._state.is_settled(record.offset):
-            write.rejections[record.offset] = read.rejection
+            write.rejections[record.offset] = read.rejection()

@@ -14,9 +14,8 @@ from typing import Final
 import structlog
 
 from sekisho.contracts import consent_events
-from sekisho.contracts.envelope import open_message
 from sekisho.contracts.errors import RejectedMessageError
-from sekisho.contracts.routing import partition_of
+from sekisho.contracts.routing import partition_for, partition_of
 from sekisho.domain.events import ConsentEvent, Position
 from sekisho.gate.follow import Bad, ConsentReading, Elsewhere, Fact, Reading
 from sekisho.gate.rejecting import DEFECT, EVENT_REUSED, Rejecter, packed
@@ -25,7 +24,8 @@ from sekisho.log.port import Record
 
 _log = structlog.get_logger(__name__)
 _CACHED_ROUTES: Final = 65_536
-_CACHED_PERSONS: Final = 20_000
+_CACHED_EVENTS: Final = 20_000
+"""Decoded consent events that one lane keeps, some 2 KB each. By events: one person may have a thousand."""
 
 Route = Callable[[str], int]
 
@@ -40,45 +40,60 @@ def router_of(partitions: int) -> Route:
     return route
 
 
-def consent_reading(partition: int, route: Route, rejecter: Rejecter, largest: int) -> ConsentReading:
+def consent_reading(partition: int, partitions: int, rejecter: Rejecter, largest: int) -> ConsentReading:
     """How one partition's consent records are read; `largest` bounds their values (bytes)."""
 
     def read(record: Record) -> Reading:
         try:
-            return _read(record, partition, route, largest)
+            return _read(record, partition, partitions, largest)
         except RejectedMessageError as error:
-            return Bad(packed(rejecter.refuse(record, error)))
+            found = error
+            return Bad(lambda: packed(rejecter.refuse(record, found)))
         except Exception as error:  # noqa: BLE001  one record must not hold the partition; it is told in writing
             _log.error("consent_defect", partition=partition, offset=record.offset, exc_info=error)
-            return Bad(packed(rejecter.reject(record.offset, "unreadable", DEFECT, record=record)))
+            return Bad(lambda: packed(rejecter.reject(record.offset, "unreadable", DEFECT, record=record)))
 
     def reused(record: Record) -> Bad:
-        rejected = rejecter.reject(record.offset, "id_reused", EVENT_REUSED, record=record, field="event_id")
-        return Bad(packed(rejected))
+        return Bad(
+            lambda: packed(
+                rejecter.reject(record.offset, "id_reused", EVENT_REUSED, record=record, field="event_id")
+            )
+        )
 
-    return ConsentReading(read, reused)
+    def keyed_here(record: Record) -> bool:
+        # a key that is there is the subject id, or the message is bad, which is this partition's matter
+        return record.key is not None and partition_for(record.key, partitions) == partition
+
+    return ConsentReading(read, reused, _is_same, keyed_here)
 
 
-def _read(record: Record, partition: int, route: Route, largest: int) -> Reading:
-    position = Position(record.partition, record.offset)
-    message = consent_events.receive(record.headers, record.key, record.value, position, largest=largest)
-    right = route(message.subject_id)
+def _read(record: Record, partition: int, partitions: int, largest: int) -> Reading:
+    event = consent_events.check(record.headers, record.key, record.value, largest=largest)
+    right = partition_of(event.subject_id, partitions)
     if right != partition:
-        return Elsewhere(right, message.subject_id)
-    event = open_message(record.headers, record.value, largest=largest)
-    content = bytes.fromhex(message.digest.removeprefix("sha256:"))[:16]
-    encoded = b"%b\0%b" % (event.type.encode(), event.data)
-    return Fact(message.subject_id, message.event.event_id, content, encoded)
+        return Elsewhere(right, event.subject_id)
+    return Fact(event.subject_id, event.event_id, b"%b\0%b" % (event.type.encode(), event.data))
+
+
+def _is_same(one: bytes, other: bytes) -> bool:
+    return _digest(one) == _digest(other)
+
+
+def _digest(encoded: bytes) -> str:
+    type_, _, data = encoded.partition(b"\0")
+    return consent_events.content_digest(type_.decode(), data)
 
 
 class Persons:
-    """The decoded events of persons, kept for the recently asked of one lane."""
+    """The decoded events of persons, kept for those of one lane whose decoding is the most recent."""
 
     def __init__(self, state: LaneState, partition: int, most: int) -> None:
         self._state = state
         self._partition = partition
         self._most = most
         self._known: OrderedDict[str, tuple[ConsentEvent, ...] | None] = OrderedDict()
+        self._kept = 0
+        """Events kept; a person without any, or with too many, counts as one."""
 
     def events(self, subject_id: str) -> tuple[ConsentEvent, ...] | None:
         """All events of a person; None if there are more than may be judged."""
@@ -88,16 +103,22 @@ class Persons:
             stored = self._state.events(subject_id, self._most + 1)
         found = None if len(stored) > self._most else tuple([self._decode(each) for each in stored])
         self._known[subject_id] = found
-        if len(self._known) > _CACHED_PERSONS:
-            self._known.popitem(last=False)
+        self._kept += _weight(found)
+        while self._kept > _CACHED_EVENTS and len(self._known) > 1:
+            self._kept -= _weight(self._known.popitem(last=False)[1])
         return found
 
     def forget(self, subject_ids: set[str]) -> None:
         """Events of these persons came in."""
         for subject_id in subject_ids:
-            self._known.pop(subject_id, None)
+            if subject_id in self._known:
+                self._kept -= _weight(self._known.pop(subject_id))
 
     def _decode(self, stored: StoredEvent) -> ConsentEvent:
         type_, _, data = stored.encoded.partition(b"\0")
         position = Position(self._partition, stored.offset)
         return consent_events.fact(type_.decode(), data, position)
+
+
+def _weight(events: tuple[ConsentEvent, ...] | None) -> int:
+    return len(events or ()) or 1

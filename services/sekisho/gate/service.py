@@ -225,7 +225,7 @@ class Wiring:
         self._consent_rejecters = {number: self._rejecter(consents, number) for number in every}
         self._readings = {
             number: consent_reading(
-                number, self._route, self._consent_rejecters[number], setup.limits.value_bytes
+                number, topics.partitions, self._consent_rejecters[number], setup.limits.value_bytes
             )
             for number in every
         }

@@ -3,7 +3,8 @@
 Three folds of committed facts live here, each write in one WriteBatch with the offset up to which it holds:
 
 * consents: one key per event (`subject\\0event_id`), read by prefix; the consent topic is their changelog;
-* request ids: one key per (subject, organization, request_id) → where its decision stands, about 60 bytes;
+* request ids: one key per (subject, organization, request_id) → where its decision stands, about 60 bytes, and one
+  by its age, so that those whose window has passed are found without looking at the others;
 * rejections: which bad consent events have their rejected event already, and which still wait for a turn to write one.
 
 Nothing here reads a log or a clock. The folder may be lost at any time: all of it is restored from the topics.
@@ -14,21 +15,23 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import Rdict, WriteBatch
 
-FORMAT: Final = 1
+from sekisho.gate.storage import options
+
+FORMAT: Final = 2
 """Of the keys and values below; a folder of another format is restored."""
 _FOLDERS: Final = 8
 """Folders tried for one partition: a frozen former owner on the same host holds its folder's lock."""
 
 _IDENTITY, _MARKS = b"\x00identity", b"\x00marks"
-_EVENT, _ID, _PENDING, _SETTLED = b"c", b"i", b"p", b"s"
-_EVENT_HEAD = struct.Struct(">q16s")
+_EVENT, _ID, _AGE, _PENDING, _SETTLED = b"c", b"i", b"a", b"p", b"s"
 _ENTRY = struct.Struct(">qq32sq")
 _OFFSET = struct.Struct(">Q")
 
@@ -38,10 +41,9 @@ class StateError(Exception):
 
 
 class StoredEvent(NamedTuple):
-    """One consent event as kept: where it stands, a hash of its content, and its encoding (`gate.intake`)."""
+    """One consent event as kept: where it stands, and its encoding (`gate.intake`)."""
 
     offset: int
-    content: bytes
     encoded: bytes
 
 
@@ -87,6 +89,9 @@ class Marks:
     """Highest consent position that a decision of this partition names."""
 
 
+_MARK_NAMES: Final = tuple(each.name for each in fields(Marks))
+
+
 @dataclass(slots=True)
 class ConsentWrite:
     """What one run over consent records changes."""
@@ -105,11 +110,9 @@ class LaneState:
     def __init__(self, path: Path) -> None:
         """Opens or creates the folder. Raises StateError when it is locked or corrupt."""
         self.path = path
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
         path.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = Rdict(str(path), options)
+            self._db = Rdict(str(path), options())
         except Exception as error:  # rocksdict raises bare Exception for everything
             raise StateError(f"{path.name}: {error}") from error
         try:
@@ -118,7 +121,12 @@ class LaneState:
         except (ValueError, TypeError, KeyError) as error:
             self.close()
             raise StateError(f"{path.name}: what is stored cannot be read: {error}") from error
-        self._cursor = _ID
+        self._pending_from: int | None = 0
+        """No rejection that waits stands below; None: none waits. What is settled leaves tombstones in the index,
+        which each turn would walk over."""
+        self._swept = _AGE
+        self._oldest_ms: int | None = 0
+        """No request id is older; None: there is none."""
 
     def close(self) -> None:
         """Gives the folder's lock back."""
@@ -148,7 +156,7 @@ class LaneState:
         self.identity = identity
 
     def _write(self, batch: WriteBatch, marks: Marks) -> None:
-        batch.put(_MARKS, json.dumps(asdict(marks)).encode())
+        batch.put(_MARKS, json.dumps({name: getattr(marks, name) for name in _MARK_NAMES}).encode())
         self._db.write(batch)
         self.marks = marks
 
@@ -162,16 +170,16 @@ class LaneState:
     def events(self, subject_id: str, limit: int) -> list[StoredEvent]:
         """At most `limit` events of a person, by event id."""
         prefix = _EVENT + subject_id.encode() + b"\0"
-        return [_event(value) for _, value in _first(self._scan(prefix), limit)]
+        return [_event(value) for _, value in islice(self._scan(prefix), limit)]
 
     def apply_consents(self, write: ConsentWrite) -> None:
         """Stores events, rejections that wait, and the offset that they lead to, in one write."""
         batch = _batch()
         for (subject_id, event_id), stored in write.events.items():
-            value = _EVENT_HEAD.pack(stored.offset, stored.content) + stored.encoded
-            batch.put(_event_key(subject_id, event_id), value)
+            batch.put(_event_key(subject_id, event_id), _OFFSET.pack(stored.offset) + stored.encoded)
         for offset, rejection in write.rejections.items():
             batch.put(_PENDING + _OFFSET.pack(offset), rejection)
+            self._pending_from = _least(self._pending_from, offset)
         marks = replace(self.marks, consents_next=write.next)
         if write.last is not None:
             marks = replace(marks, consent_last=write.last, consent_hash=write.hash)
@@ -181,8 +189,12 @@ class LaneState:
 
     def pending(self, limit: int) -> list[tuple[int, bytes]]:
         """Bad consent events (offset, encoded rejection) whose rejected event is not committed yet, oldest first."""
-        found = _first(self._scan(_PENDING), limit)
-        return [(_OFFSET.unpack(key[1:])[0], value) for key, value in found]
+        if self._pending_from is None or limit <= 0:
+            return []
+        waiting = self._scan(_PENDING, _PENDING + _OFFSET.pack(self._pending_from))
+        found = [(_OFFSET.unpack(key[1:])[0], value) for key, value in islice(waiting, limit)]
+        self._pending_from = found[0][0] if found else None
+        return found
 
     def is_settled(self, offset: int) -> bool:
         """Whether the consent record at `offset` has its rejected event (or was skipped in writing)."""
@@ -199,7 +211,10 @@ class LaneState:
         """Stores what committed decisions and rejected events tell, and the offsets up to which they do."""
         batch = _batch()
         for key, entry in entries.items():
-            batch.put(_id_key(key), _ENTRY.pack(*entry))
+            id_key, age = _id_key(key), max(0, entry.appended_ms)
+            batch.put(id_key, _ENTRY.pack(*entry))
+            batch.put(_AGE + _OFFSET.pack(age) + id_key, b"")
+            self._oldest_ms = _least(self._oldest_ms, age)
         for offset in settled:
             at = _OFFSET.pack(offset)
             batch.put(_SETTLED + at, b"")
@@ -207,19 +222,32 @@ class LaneState:
         self._write(batch, marks)
 
     def sweep(self, before_ms: int, limit: int) -> int:
-        """Looks at the next `limit` request ids, round and round, and forgets those appended before `before_ms`."""
-        batch = _batch()
-        gone = seen = 0
-        last = self._cursor
-        for key, value in _first(self._scan(_ID, self._cursor), limit):
-            seen, last = seen + 1, key
-            if _ENTRY.unpack(value)[1] < before_ms:
-                batch.delete(key)
-                gone += 1
-        self._cursor = last + b"\0" if seen == limit else _ID
+        """Forgets at most `limit` request ids that were appended before `before_ms`, the oldest first; gives how many.
+
+        Where there is none, as mostly, this costs nothing.
+        """
+        if self._oldest_ms is None or self._oldest_ms >= before_ms:
+            return 0
+        batch, gone = _batch(), 0
+        self._oldest_ms = None
+        for key, _ in self._scan(_AGE, self._swept):
+            (age,) = _OFFSET.unpack_from(key, 1)
+            if age >= before_ms or gone == limit:
+                self._oldest_ms = age
+                break
+            self._forget(batch, key[1 + _OFFSET.size :], age)
+            batch.delete(key)
+            self._swept = key
+            gone += 1
         if gone:
             self._db.write(batch)
         return gone
+
+    def _forget(self, batch: WriteBatch, id_key: bytes, age: int) -> None:
+        """Not where the id was used anew after its window: that entry has an age of its own."""
+        stored = self._db.get(id_key)
+        if stored is not None and max(0, _ENTRY.unpack(stored)[1]) == age:
+            batch.delete(id_key)
 
     def _scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         cursor = self._db.iter()  # never kept: an iterator alive keeps the folder locked after close
@@ -270,16 +298,9 @@ def _id_key(key: IdKey) -> bytes:
 
 
 def _event(raw: bytes) -> StoredEvent:
-    offset, content = _EVENT_HEAD.unpack_from(raw)
-    return StoredEvent(offset, content, raw[_EVENT_HEAD.size :])
+    (offset,) = _OFFSET.unpack_from(raw)
+    return StoredEvent(offset, raw[_OFFSET.size :])
 
 
-def _first(found: Iterator[tuple[bytes, bytes]], limit: int) -> Sequence[tuple[bytes, bytes]]:
-    taken: list[tuple[bytes, bytes]] = []
-    if limit <= 0:
-        return taken
-    for pair in found:
-        taken.append(pair)
-        if len(taken) >= limit:
-            break
-    return taken
+def _least(known: int | None, found: int) -> int:
+    return found if known is None else min(known, found)
