@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -40,7 +42,7 @@ def test_a_repeated_decision_may_name_a_code_of_an_older_rulebook(
     metrics: GateMetrics, report: Report
 ) -> None:
     """Codes that the present book does not have count as `other`, all in one series."""
-    tallies = [Tally("deny", "use", "retired.code"), Tally("deny", "use", "retired.too")]
+    tallies = Counter([Tally("deny", "use", "retired.code"), Tally("deny", "use", "retired.too")])
     report.committed(TurnLine(1), Decided(None, None, tallies=tallies, duplicates=2))
     assert counted(metrics, "sekisho_decisions_total", reason="other") == 2
     assert counted(metrics, "sekisho_duplicates_total") == 2
@@ -49,7 +51,9 @@ def test_a_repeated_decision_may_name_a_code_of_an_older_rulebook(
 
 def test_a_fault_of_the_metrics_does_not_undo_a_committed_turn(metrics: GateMetrics, report: Report) -> None:
     """What cannot be counted is logged; the turn's line is told all the same and the lane goes on."""
-    report.committed(TurnLine(1), Decided(None, None, recorded=[("no such method", "no such basis")]))
+    report.committed(
+        TurnLine(1), Decided(None, None, recorded=Counter([("no such method", "no such basis")]))
+    )
     assert counted(metrics, "sekisho_transactions_total", outcome="committed") == 1
 
 

@@ -15,7 +15,7 @@ from sekisho.telemetry.definitions import (
     all_definitions,
 )
 from sekisho.telemetry.health import Health
-from sekisho.telemetry.metrics import GateMetrics, UnknownLabelError, Vocabulary
+from sekisho.telemetry.metrics import GateMetrics, UnknownLabelError, Vocabulary, observe
 
 VOCABULARY = Vocabulary(
     effects=("allow", "deny"),
@@ -127,6 +127,21 @@ def test_codes_of_an_older_rulebook_share_one_series(metrics: GateMetrics) -> No
         metrics.decisions.at("deny", "use", code).inc()
     found = {labels: count for (name, labels), count in samples(metrics).items() if "decisions_total" in name}
     assert found == {(("action", "use"), ("effect", "deny"), ("reason", "other")): 3}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.3, 1e9])
+def test_one_value_observed_many_times_at_once_counts_as_often(health: Health, seconds: float) -> None:
+    """The histogram is the same as after so many single observations, in each bucket and in the sum."""
+    once, often = GateMetrics(VOCABULARY, health), GateMetrics(VOCABULARY, health)
+    observe(once.decision_seconds, seconds, 3)
+    for _ in range(3):
+        often.decision_seconds.observe(seconds)
+
+    def told(metrics: GateMetrics) -> list[object]:
+        (family,) = metrics.decision_seconds.collect()
+        return [(sample.name, sample.labels, pytest.approx(sample.value)) for sample in family.samples]
+
+    assert told(once) == told(often)
 
 
 def test_a_lane_beyond_the_partitions_is_refused(metrics: GateMetrics) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,8 +19,13 @@ class Clocks(NamedTuple):
 
 def instant(micros: int) -> datetime:
     """A time from whole µs since the epoch (exact, unlike a float's)."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+@lru_cache(maxsize=16)
+def instant_ms(millis: int) -> datetime:
+    """A time from whole ms since the epoch. The records of a batch have the same append time: mostly one look-up."""
+    return _EPOCH + timedelta(milliseconds=millis)
 
 
 def micros(at: datetime) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.contracts.shared_models import Encoded
-from sekisho.gate.ruling import Asked
 from sekisho.gate.state import IdEntry, IdKey, Marks
 from sekisho.gate.topics import LanePartitions
 from sekisho.log.port import Outgoing, Partition
@@ -24,13 +24,14 @@ class Tally(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A decision as it will be written, and its record (with method and basis) if it leaves one."""
+    """A decision as it will be written, its record (with method and basis) if it leaves one, and its main reason."""
 
-    document: Mapping[str, Any]
     decision: Encoded
     record: Encoded | None
     recorded: tuple[str, str] | None
-    repeated: bool
+    effect: str
+    reason: str
+    repeated: bool = False
 
 
 @dataclass(slots=True)
@@ -44,11 +45,12 @@ class Decided:
     rejected: list[Outgoing] = field(default_factory=list)
     entries: dict[IdKey, IdEntry] = field(default_factory=dict)
     """Their decision offset is an index into `decisions` until the commit tells the first one's offset."""
-    documents: dict[IdKey, Mapping[str, Any]] = field(default_factory=dict)
     settled: list[int] = field(default_factory=list)
-    tallies: list[Tally] = field(default_factory=list)
-    appended_ms: list[int] = field(default_factory=list)
-    recorded: list[tuple[str, str]] = field(default_factory=list)
+    tallies: Counter[Tally] = field(default_factory=Counter)
+    """Like ones are counted together: a turn of 500 has a handful of kinds."""
+    appended_ms: Counter[int] = field(default_factory=Counter)
+    """Append times of the requests answered: those of one batch have the same."""
+    recorded: Counter[tuple[str, str]] = field(default_factory=Counter)
     causes: list[str] = field(default_factory=list)
     duplicates: int = 0
 
@@ -83,11 +85,3 @@ class Decided:
         """Adds a rejected event."""
         self.rejected.append(rejected)
         self.causes.append(cause)
-
-
-def tally(asked: Asked, document: Mapping[str, Any]) -> Tally:
-    """What the metrics count of a decision."""
-    told = None if asked.readable is None else asked.readable.action
-    action = told if asked.request is None else asked.request.action
-    reasons = document["reasons"]
-    return Tally(document["effect"], action or NONE, reasons[0]["code"] if reasons else NONE)

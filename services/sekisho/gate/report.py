@@ -11,7 +11,7 @@ from sekisho.gate.clock import ClockGuard
 from sekisho.gate.decided import Decided
 from sekisho.log.port import CommitUnknownError, FencedError, LogError
 from sekisho.telemetry.health import Health
-from sekisho.telemetry.metrics import GateMetrics
+from sekisho.telemetry.metrics import GateMetrics, observe
 from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
@@ -167,11 +167,11 @@ class Report:
         Never raises: what is committed is committed, a fault in counting it must not take the lane down.
         """
         line.outcome = "committed"
-        line.allowed = sum(tally.effect == "allow" for tally in decided.tallies)
-        line.denied = len(decided.tallies) - line.allowed
+        line.allowed = sum(count for tally, count in decided.tallies.items() if tally.effect == "allow")
+        line.denied = decided.tallies.total() - line.allowed
         line.duplicates = decided.duplicates
         line.rejected = len(decided.causes)
-        line.records = len(decided.recorded)
+        line.records = decided.recorded.total()
         with _contained(line.lane):
             self._count(decided)
         with _contained(line.lane):
@@ -180,12 +180,12 @@ class Report:
     def _count(self, decided: Decided) -> None:
         metrics, now = self._metrics, self._wall()
         self.rejected(decided.causes)
-        for tally in decided.tallies:
-            metrics.decisions.at(*tally).inc()
-        for appended in decided.appended_ms:
-            metrics.decision_seconds.observe(max(0.0, now - appended / 1000))
-        for recorded in decided.recorded:
-            metrics.provision_records.at(*recorded).inc()
+        for tally, count in decided.tallies.items():
+            metrics.decisions.at(*tally).inc(count)
+        for appended, count in decided.appended_ms.items():
+            observe(metrics.decision_seconds, max(0.0, now - appended / 1000), count)
+        for recorded, count in decided.recorded.items():
+            metrics.provision_records.at(*recorded).inc(count)
         metrics.duplicates.inc(decided.duplicates)
 
     def stopping(self) -> None:

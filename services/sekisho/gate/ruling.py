@@ -19,7 +19,7 @@ from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
 from sekisho.domain.verdict import Cite, Verdict
 from sekisho.gate.intake import Persons, Route
-from sekisho.gate.state import IdKey
+from sekisho.gate.state import IdEntry, IdKey
 from sekisho.log.port import Record
 
 DUPLICATE: Final[Mapping[str, Any]] = {"kind": "duplicate"}
@@ -34,6 +34,8 @@ class Asked(NamedTuple):
     key: IdKey | None
     readable: Readable | None = None
     error: RejectedMessageError | None = None
+    first: IdEntry | None = None
+    """The committed request under the same id, within the window."""
 
 
 class Knowledge(NamedTuple):

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from pydantic_core import from_json
 
-from sekisho.contracts import access_decisions, access_requests, identity, provision_records
-from sekisho.contracts.access_decisions import Envelope
+from sekisho.contracts import access_decisions, access_requests
+from sekisho.contracts.answers import AnswerWriter, Written
 from sekisho.contracts.envelope import TOO_LARGE
 from sekisho.contracts.errors import InvalidMessageError, Readable, RejectedMessageError
 from sekisho.contracts.shared_models import At
 from sekisho.domain.book import Text
-from sekisho.domain.events import Position
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
-from sekisho.gate.clock import decided_us, instant
-from sekisho.gate.decided import Answer, Decided, tally
+from sekisho.gate.clock import decided_us, instant, instant_ms
+from sekisho.gate.decided import NONE, Answer, Decided, Tally
 from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.intake import Persons
 from sekisho.gate.outputs import digest_bytes
@@ -52,6 +51,9 @@ class Turn:
         self._trouble = trouble
         self._wall = wall
         self._persons = Persons(state, rules.partition, rules.subject_events)
+        self._answers = AnswerWriter(
+            rules.book, rules.engine, topic=rules.topic, topic_id=rules.topic_id, partition=rules.partition
+        )
 
     def forget(self, subject_ids: set[str]) -> None:
         """Consent events of these persons were applied."""
@@ -69,6 +71,14 @@ class Turn:
         ]
 
     def _read(self, record: Record) -> Asked:
+        asked = self._opened(record)
+        if asked.key is None:
+            return asked
+        # what the state knows of an id does not change before this turn's own commit: one look does
+        first = self._within_window(record, self._state.entry(asked.key))
+        return asked if first is None else asked._replace(first=first)
+
+    def _opened(self, record: Record) -> Asked:
         try:
             request = access_requests.receive(
                 record.headers, record.key, record.value, largest=self._rules.value_bytes
@@ -88,13 +98,13 @@ class Turn:
 
     def lookups(self, asked: Sequence[Asked | Undecodable]) -> set[int]:
         """Offsets of the committed decisions that duplicates in this batch repeat."""
-        found: set[int] = set()
-        for each in asked:
-            if isinstance(each, Asked) and each.key is not None:
-                entry = self._within_window(each.record, self._state.entry(each.key))
-                if entry is not None and entry.digest == digest_bytes(each.digest):
-                    found.add(entry.decision_offset)
-        return found
+        return {
+            each.first.decision_offset
+            for each in asked
+            if isinstance(each, Asked)
+            and each.first is not None
+            and each.first.digest == digest_bytes(each.digest)
+        }
 
     def _within_window(self, record: Record, entry: IdEntry | None) -> IdEntry | None:
         """The first request under an id, unless this one was appended too long after it to count as the same."""
@@ -145,140 +155,131 @@ class Turn:
 
     def _answer(self, asked: Asked, known: Knowledge, firsts: Mapping[int, bytes], out: Decided) -> None:
         """Adds a request's outputs: none is added before all of them are made."""
-        decided = decided_us(self._wall(), out.last_decided_us, asked.record.timestamp)
+        record = asked.record
+        decided = decided_us(self._wall(), out.last_decided_us, record.timestamp)
         at = instant(decided)
-        wrong = self._wrong(asked)
+        guilty = self._trouble.is_guilty(record.offset)
+        # what is wrong with the message: one thing at most, for a position has one rejected event (one id)
+        wrong = RejectedMessageError("too_large", TOO_LARGE) if guilty else asked.error
         entry = self._known_entry(asked, out)
         answer = None
         if asked.request is not None or asked.readable is not None:
-            answer = self._answered(asked, entry, at, known, firsts, out)
-            if entry is not None and not answer.repeated and not wrong:  # one message, one rejected event
-                wrong.append(RejectedMessageError("id_reused", ID_REUSED, "request_id"))
-        rejected = [(self._refused(asked, error, at), error.cause) for error in wrong]
+            if entry is not None and entry.digest == digest_bytes(asked.digest):
+                answer = self._repeated(asked, entry, firsts, out)
+            elif entry is not None:
+                reused = refusal(asked, req.ID_REUSED, kind="id", first=entry.request_offset)
+                answer = self._answer_of(asked, reused, at, known)
+                wrong = wrong or RejectedMessageError("id_reused", ID_REUSED, "request_id")
+            elif guilty:
+                ruling = too_large(asked, self._rules.output_bytes, with_items=False)
+                answer = self._answer_of(asked, ruling, at, known)
+            else:
+                ruling = rule(asked, known, at, self._rules, self._persons)
+                answer = self._answer_of(asked, ruling, at, known)
+        rejected = None if wrong is None else self._refused(asked, wrong, at)
         if answer is not None:
             self._give(asked, answer, entry, out)
             out.last_decided_us = out.last_decided_us if answer.repeated else decided
-        for outgoing, cause in rejected:
-            out.reject(outgoing, cause)
-
-    def _wrong(self, asked: Asked) -> list[RejectedMessageError]:
-        """What is wrong with the message: one thing at most, for a position has one rejected event (one id)."""
-        if self._trouble.is_guilty(asked.record.offset):
-            return [RejectedMessageError("too_large", TOO_LARGE)]
-        return [] if asked.error is None else [asked.error]
+        if rejected is not None and wrong is not None:
+            out.reject(rejected, wrong.cause)
 
     def _refused(self, asked: Asked, error: RejectedMessageError, at: datetime) -> Outgoing:
         told: AccessRequest | Readable | None = asked.request or asked.readable
         request_id = None if told is None else told.request_id
         return self._rejecter.refuse(asked.record, error, request_id=request_id, at=at)
 
-    def _answered(
-        self,
-        asked: Asked,
-        entry: IdEntry | None,
-        at: datetime,
-        known: Knowledge,
-        firsts: Mapping[int, bytes],
-        out: Decided,
-    ) -> Answer:
-        if entry is None:
-            return self._answer_of(asked, self._rule(asked, known, at), at, known)
-        if entry.digest == digest_bytes(asked.digest):
-            return self._repeated(asked, entry, firsts, out)
-        return self._answer_of(
-            asked, refusal(asked, req.ID_REUSED, kind="id", first=entry.request_offset), at, known
-        )
-
     def _known_entry(self, asked: Asked, out: Decided) -> IdEntry | None:
-        if asked.key is None:
-            return None
-        return self._within_window(asked.record, out.entries.get(asked.key) or self._state.entry(asked.key))
-
-    def _rule(self, asked: Asked, known: Knowledge, at: datetime) -> Ruling:
-        if self._trouble.is_guilty(asked.record.offset):
-            return too_large(asked, self._rules.output_bytes, with_items=False)
-        return rule(asked, known, at, self._rules, self._persons)
+        """The first request under the same id: of this turn, or committed."""
+        entry = None if asked.key is None else out.entries.get(asked.key)
+        return asked.first if entry is None else self._within_window(asked.record, entry)
 
     # outputs
 
     def _answer_of(self, asked: Asked, ruling: Ruling, at: datetime, known: Knowledge) -> Answer:
-        """The ruling in its envelope; the refusal `request.too_large` where that is larger than an output may be."""
-        answer = self._enveloped(asked, ruling, at, known)
-        for with_items in (True, False):
-            if not self._is_too_large(answer):
-                break
-            ruling = too_large(asked, self._rules.output_bytes, with_items=with_items)
-            answer = self._enveloped(asked, ruling, at, known)
-        return answer
-
-    def _is_too_large(self, answer: Answer) -> bool:
+        """The ruling as it is written; the refusal `request.too_large` where that is larger than an output may be."""
+        written = self._written(asked, ruling, at, known)
         largest = self._rules.output_bytes
-        record = answer.record
-        return len(answer.decision.value) > largest or (record is not None and len(record.value) > largest)
+        for with_items in (True, False):
+            if len(written.decision.value) <= largest and (
+                written.record is None or len(written.record.value) <= largest
+            ):
+                break
+            ruling = too_large(asked, largest, with_items=with_items)
+            written = self._written(asked, ruling, at, known)
+        verdict = ruling.verdict
+        return Answer(
+            written.decision,
+            written.record,
+            verdict.record and (verdict.record.method, verdict.record.basis),
+            verdict.effect,
+            verdict.reasons[0].code if verdict.reasons else NONE,
+        )
 
-    def _enveloped(self, asked: Asked, ruling: Ruling, at: datetime, known: Knowledge) -> Answer:
-        book = self._rules.book
-        envelope = self._envelope(asked, ruling, at, known)
-        document = access_decisions.document(ruling.verdict, envelope, book)
-        record = provision_records.encode(ruling.verdict, envelope, book, book.record_statement.ja)
-        content = ruling.verdict.record
-        recorded = None if content is None else (content.method, content.basis)
-        return Answer(document, access_decisions.encode_document(document), record, recorded, repeated=False)
-
-    def _envelope(self, asked: Asked, ruling: Ruling, at: datetime, known: Knowledge) -> Envelope:
-        rules, record, told = self._rules, asked.record, asked.readable
+    def _written(self, asked: Asked, ruling: Ruling, at: datetime, known: Knowledge) -> Written:
+        record, told = asked.record, asked.readable
         if told is not None:
             subject_id, organization, request_id = told.subject_id, told.organization, told.request_id
         else:
             assert asked.key is not None
             subject_id, organization, request_id = asked.key
-        return Envelope(
-            decision_id=identity.decision_id(rules.topic_id, rules.partition, record.offset),
-            request_id=request_id,
-            organization=organization,
-            subject_id=subject_id,
+        return self._answers.write(
+            ruling.verdict,
+            request_id,
+            organization,
+            subject_id,
+            asked.digest,
+            offset=record.offset,
             decided_at=at,
-            appended_at=instant(record.timestamp * 1000),
-            consent_position=Position(rules.partition, known.consent_next),
-            request_position=At(rules.topic, rules.partition, record.offset),
-            request_digest=asked.digest,
-            engine=rules.engine,
+            appended_at=instant_ms(record.timestamp),
+            consents_next=known.consent_next,
             circumstances=ruling.circumstances,
         )
 
     def _repeated(self, asked: Asked, entry: IdEntry, firsts: Mapping[int, bytes], out: Decided) -> Answer:
         """The first decision again, with no record: it is decided and recorded once."""
         assert asked.key is not None
-        first = out.documents.get(asked.key)
-        if first is None:
-            first = from_json(firsts[entry.decision_offset])
+        own = out.entries.get(asked.key)  # of this turn: an index into its decisions
+        raw = firsts[entry.decision_offset] if own is None else out.decisions[own.decision_offset].value
+        first: Mapping[str, Any] = from_json(raw or b"{}")
         document = access_decisions.duplicate(
             first,
             request_position=At(self._rules.topic, self._rules.partition, asked.record.offset),
             duplicate_of=entry.request_offset,
-            appended_at=instant(asked.record.timestamp * 1000),
+            appended_at=instant_ms(asked.record.timestamp),
             circumstances=DUPLICATE,
         )
-        return Answer(document, access_decisions.encode_document(document), None, None, repeated=True)
+        reasons = document["reasons"]
+        code = reasons[0]["code"] if reasons else NONE
+        encoded = access_decisions.encode_document(document)
+        return Answer(encoded, None, None, document["effect"], code, repeated=True)
 
     def _give(self, asked: Asked, answer: Answer, entry: IdEntry | None, out: Decided) -> None:
-        subject_id = answer.document["subject_id"]
-        key = told_key(asked.record) if subject_id is None else subject_id.encode()
+        record, key = asked.record, _output_key(asked)
         out.decisions.append(Outgoing(key, answer.decision.value, answer.decision.headers))
         if answer.record is not None and answer.recorded is not None:
             out.records.append(Outgoing(key, answer.record.value, answer.record.headers))
-            out.recorded.append(answer.recorded)
+            out.recorded[answer.recorded] += 1
         if entry is None and asked.key is not None:
-            out.documents[asked.key] = answer.document
             out.entries[asked.key] = IdEntry(
-                asked.record.offset,
-                asked.record.timestamp,
-                digest_bytes(asked.digest),
-                len(out.decisions) - 1,
+                record.offset, record.timestamp, digest_bytes(asked.digest), len(out.decisions) - 1
             )
         out.duplicates += answer.repeated
-        out.tallies.append(tally(asked, answer.document))
-        out.appended_ms.append(asked.record.timestamp)
+        out.tallies[Tally(answer.effect, _action(asked) or NONE, answer.reason)] += 1
+        out.appended_ms[record.timestamp] += 1
+
+
+def _output_key(asked: Asked) -> bytes | None:
+    """What an answer is keyed by: the person, or where that cannot be told the message's own key."""
+    if asked.key is not None:
+        return asked.key.subject_id.encode()
+    told = asked.readable
+    return told_key(asked.record) if told is None or told.subject_id is None else told.subject_id.encode()
+
+
+def _action(asked: Asked) -> str | None:
+    if asked.request is not None:
+        return asked.request.action
+    return None if asked.readable is None else asked.readable.action
 
 
 def _key_of(readable: Readable) -> IdKey | None:

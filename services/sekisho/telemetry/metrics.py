@@ -101,6 +101,18 @@ class Checked(Generic[Series]):
         raise UnknownLabelError(f"{self.definition.name} has no {label.name} {value!r}")
 
 
+def observe(histogram: Histogram, value: float, times: int) -> None:
+    """Observes one value several times, at the price of once: a turn's decisions mostly have the same age (1.3 µs each).
+
+    prometheus_client has no call for it; these are the parts that its own `observe` counts up.
+    """
+    histogram._sum.inc(value * times)
+    for bound, bucket in zip(histogram._upper_bounds, histogram._buckets, strict=True):
+        if value <= bound:
+            bucket.inc(times)
+            return
+
+
 class _Maker:
     """Makes metrics from their definitions and registers them."""
 
