@@ -89,7 +89,7 @@ def commons() -> tuple[Common, ...]:
     insurer = Recipient(
         "life-insurer", "third_party", "life-insurer 株式会社", "東京都千代田区1-1", "代表 太郎", "JP"
     )
-    provide = replace(own, action="provide", purpose="insurance.administration", recipient=insurer)
+    provide = own._replace(action="provide", purpose="insurance.administration", recipient=insurer)
     return (
         Common("allow: 1 item, no consent needed", own, (), "allow"),
         Common("deny: 1 item, no consent", _solicitation(ITEMS[1:2]), (), "deny"),

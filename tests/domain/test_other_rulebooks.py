@@ -22,14 +22,13 @@ BORROWING_FOR_DEPOSITS = AccessRequest(
     "r", AT, BANK, "C-1", "individual", "use", "savings-bank", ("loans.borrowing",), "savings.solicitation",
     Activity("maintenance", "none"),
 )  # fmt: skip
-SAVINGS_UNDER_A_SOLICITOR = replace(
-    BORROWING_FOR_DEPOSITS, requester=POST, items=("customer.name",), purpose="savings.maturity_notice"
+SAVINGS_UNDER_A_SOLICITOR = BORROWING_FOR_DEPOSITS._replace(
+    requester=POST, items=("customer.name",), purpose="savings.maturity_notice"
 )
-ANOTHERS_DEPOSITS = replace(
-    BORROWING_FOR_DEPOSITS, items=("savings.balance",), product_provider="regional-bank"
+ANOTHERS_DEPOSITS = BORROWING_FOR_DEPOSITS._replace(
+    items=("savings.balance",), product_provider="regional-bank"
 )
-UNCHECKED_CUSTOMER = replace(
-    BORROWING_FOR_DEPOSITS,
+UNCHECKED_CUSTOMER = BORROWING_FOR_DEPOSITS._replace(
     requester=Requester("regional-bank", "insurance_solicitation", "rb-core", "op-4001"),
     holder="regional-bank",
     items=("customer.name",),
@@ -127,7 +126,7 @@ def test_of_two_last_provisions_the_later_counts() -> None:
 def test_a_prohibited_requester_gets_nothing() -> None:
     """Whoever asks and is on the list is refused, though nothing else refuses it (USE-1, until its family stands)."""
     book = sample_book()
-    asked = replace(BORROWING_FOR_DEPOSITS, purpose="savings.administration")
+    asked = BORROWING_FOR_DEPOSITS._replace(purpose="savings.administration")
     assert decide(asked, [], book, AT).effect == "allow"
     banned = replace(book.organizations["savings-bank"], prohibited=True)
     listed = replace(
@@ -154,8 +153,7 @@ def test_an_operators_own_scope_and_first_day(scope: dict[str, Any], code: str |
     book = sample_book()
     operator = replace(book.operators["op-2001"], **scope)
     scoped = replace(book, digest=f"sha256:{scope}", operators={**book.operators, "op-2001": operator})
-    asked = replace(
-        BORROWING_FOR_DEPOSITS,
+    asked = BORROWING_FOR_DEPOSITS._replace(
         requester=Requester("savings-bank", "deposit", "call-center", "op-2001"),
         items=("savings.balance",),
         purpose="savings.administration",

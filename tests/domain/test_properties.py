@@ -167,7 +167,7 @@ def test_a_recipient_of_whom_less_is_told_gets_no_more(
         return
     known = [*events, grant]
     unstated: Any = {particular: None}
-    silent = replace(request, recipient=request.recipient._replace(**unstated))
+    silent = request._replace(recipient=request.recipient._replace(**unstated))
     assert allowed(asked(silent, known)) <= allowed(asked(request, known))
 
 
@@ -184,13 +184,13 @@ def test_a_request_that_leaves_out_what_it_must_state_gets_no_more(
     """No recipient, an unstated selection of a list, an unstated consent sought, a contract without its document."""
     silent = request
     if part == "recipient":
-        silent = replace(request, recipient=None)
+        silent = request._replace(recipient=None)
     elif part == "consent_sought":
-        silent = replace(request, consent_sought=None)
+        silent = request._replace(consent_sought=None)
     elif part == "selected_by" and request.activity.kind == "list_extraction":
-        silent = replace(request, activity=request.activity._replace(selected_by=None))
+        silent = request._replace(activity=request.activity._replace(selected_by=None))
     elif part == "document" and request.record is not None:
-        silent = replace(request, record=request.record._replace(document=None))
+        silent = request._replace(record=request.record._replace(document=None))
     known = [*events, grant]
     assert allowed(asked(silent, known)) <= allowed(asked(request, known))
 
@@ -233,9 +233,9 @@ def test_each_item_is_judged_as_if_it_were_asked_alone(
     if any("record.particulars_missing" in item.reasons for item in together.items):
         return
     selected = () if request.activity.selected_by else request.activity.selected_by
-    plain = replace(request, activity=request.activity._replace(selected_by=selected))
+    plain = request._replace(activity=request.activity._replace(selected_by=selected))
     for item in together.items:
-        alone = asked(replace(plain, items=(item.item,)), known).items[0]
+        alone = asked(plain._replace(items=(item.item,)), known).items[0]
         if alone.reasons == ("record.particulars_missing",):
             continue
         assert (alone.effect, alone.basis, alone.reasons) == (item.effect, item.basis, item.reasons)
@@ -248,7 +248,7 @@ def test_a_further_purpose_opens_nothing(
 ) -> None:
     """Every rule is applied to each anticipated purpose too, so stating one more never helps."""
     known = [*events, grant]
-    more = replace(request, anticipated_purposes=(*request.anticipated_purposes, "lending.solicitation"))
+    more = request._replace(anticipated_purposes=(*request.anticipated_purposes, "lending.solicitation"))
     assert allowed(asked(more, known)) <= allowed(asked(request, known))
 
 

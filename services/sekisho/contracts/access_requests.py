@@ -7,11 +7,12 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sekisho.contracts import fields
-from sekisho.contracts.envelope import Headers, open_message, require, require_key
+from sekisho.contracts.envelope import Headers, is_plain, open_message, require, require_key
 from sekisho.contracts.errors import InvalidMessageError, Readable, UnreadableMessageError
 from sekisho.contracts.fields import FreeText, Id, Ids, Input, Instant, NearDay, Offset, Partition
 from sekisho.contracts.reading import read, read_object
 from sekisho.contracts.request_content import digest, digest_of_invalid, document
+from sekisho.contracts.request_templates import Received, learn, recognized
 from sekisho.domain import request as domain
 from sekisho.domain.book import Text
 from sekisho.domain.vocabulary import (
@@ -27,10 +28,14 @@ from sekisho.domain.vocabulary import (
     values,
 )
 
-__all__ = ["TYPE", "AccessRequest", "decode", "digest", "document", "readable", "receive", "to_domain"]
+__all__ = [
+    "TYPE", "AccessRequest", "Received", "decode", "digest", "document", "readable", "receive", "receive_digested",
+    "to_domain",
+]  # fmt: skip
 
 TYPE: Final = "sekisho.access.requested.v1"
 TYPES: Final = frozenset({TYPE})
+_TYPE: Final = TYPE.encode()
 
 NO_READABLE_ID: Final = Text(
     "申請番号 request_id が読めないため、回答できません。",
@@ -232,6 +237,24 @@ def receive(
         error.readable = readable(event.data)
         raise
     return request
+
+
+def receive_digested(headers: Headers, key: bytes | None, value: bytes | None, *, largest: int) -> Received:
+    """As `receive`, with the digest of the request's content. Raises as `receive`.
+
+    A message like one received before is read for what is its own alone (`request_templates`).
+    """
+    is_plain_event = value is not None and len(value) <= largest and is_plain(headers, _TYPE)
+    if is_plain_event and value is not None:
+        found = recognized(value)
+        if found is not None and (key is None or key == found.request.subject_id.encode()):
+            return found
+    request = receive(headers, key, value, largest=largest)
+    told = digest(request)
+    whole = Received(request, told, bytes.fromhex(told.removeprefix("sha256:")))
+    if is_plain_event and value is not None:
+        learn(value, whole)
+    return whole
 
 
 def readable(data: bytes) -> Readable:

@@ -27,6 +27,18 @@ JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents+json"
 
 _VERSION: Final = re.compile(r"v[0-9]{1,4}")
+_PLAIN: Final = frozenset(
+    {
+        "ce_specversion",
+        "ce_type",
+        "ce_id",
+        "ce_source",
+        "ce_time",
+        "content-type",
+        "traceparent",
+        "tracestate",
+    }
+)
 _REQUIRED: Final = ("id", "source", "specversion", "type")
 
 TOMBSTONE: Final = Text("値のないメッセージ（トゥームストーン）は受け付けません。", "A message without a value (a tombstone) is not accepted.")  # fmt: skip
@@ -99,6 +111,23 @@ def require(event: Event, types: frozenset[str]) -> str:
     if event.whole is not None:
         refuse_duplicates(None, event.whole)
     return found
+
+
+def is_plain(headers: Headers, type_: bytes) -> bool:
+    """Whether a message is, by headers as nearly everyone writes them, a whole event of that type in binary mode, or
+    has no headers: then its value is its data, and `open_message` and `require` need not be asked (2 → 0.6 µs)."""
+    if not headers:
+        return True
+    found = dict(headers)
+    if len(found) != len(headers) or not found.keys() <= _PLAIN:
+        return False
+    id_, source, time = found.get("ce_id"), found.get("ce_source"), found.get("ce_time", b"-")
+    return (
+        found.get("ce_type") == type_
+        and found.get("ce_specversion") == b"1.0"
+        and found.get("content-type", b"application/json") == b"application/json"
+        and bool(id_ and source and time and id_.isascii() and source.isascii() and time.isascii())
+    )
 
 
 def require_key(key: bytes | None, value: str, field: str) -> None:

@@ -56,18 +56,19 @@ class Output(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
 
-def _instant(value: str) -> datetime:
+def instant(value: str) -> datetime:
+    """The RFC 3339 time that a text states, in UTC. Raises PydanticCustomError, as in a model."""
     found = _TIME.fullmatch(value)
     if found is None:
         raise PydanticCustomError("not_a_time", "no RFC 3339 time")
     if found[2] is None:
         raise PydanticCustomError("missing_time_zone", "no time zone")
     try:
-        instant = datetime.fromisoformat(value)
+        found_at = datetime.fromisoformat(value)
     except ValueError as error:  # a 13th month, a 61st second
         raise PydanticCustomError("not_a_time", "no such time") from error
-    if _FIRST_YEAR <= instant.year <= _LAST_YEAR:
-        in_utc = instant.astimezone(UTC)
+    if _FIRST_YEAR <= found_at.year <= _LAST_YEAR:
+        in_utc = found_at.astimezone(UTC)
         if _FIRST_YEAR <= in_utc.year <= _LAST_YEAR:  # it is written in UTC, and read again
             return in_utc
     raise PydanticCustomError("out_of_range", "year out of range")
@@ -148,7 +149,7 @@ class _Parsed:
         return {"type": "string", "format": self._form, "pattern": self._pattern}
 
 
-Instant = Annotated[datetime, _Parsed(_instant, written, "date-time", _TIME_PATTERN)]
+Instant = Annotated[datetime, _Parsed(instant, written, "date-time", _TIME_PATTERN)]
 """An RFC 3339 time with its time zone; in UTC once read."""
 
 Day = Annotated[date, _Parsed(_day, date.isoformat, "date", _DAY_PATTERN)]
