@@ -13,6 +13,7 @@ from sekisho.audit.outputs import RECORD
 from sekisho.audit.questions import Question
 from sekisho.audit.workspace import Output, Workspace
 from sekisho.contracts.decision_models import Decision
+from sekisho.contracts.routing import key_of_output
 from sekisho.contracts.verdict_view import verdict_view
 from sekisho.log.port import Partition
 
@@ -46,7 +47,7 @@ class Comparison:
 
     def key(self, asked: Question, output: Output) -> None:
         """The key is the subject's id, or the request's own where that cannot be read."""
-        expected = asked.record.key if asked.subject_id is None else asked.subject_id.encode()
+        expected = key_of_output(asked.record.key) if asked.subject_id is None else asked.subject_id.encode()
         if output.key != expected:
             self._findings.add("decision.headers", *self._decisions, output.offset, "key")
 

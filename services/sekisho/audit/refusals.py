@@ -11,6 +11,7 @@ from sekisho.contracts import identity, rejected_events
 from sekisho.contracts.errors import RejectedMessageError
 from sekisho.contracts.reading import read_object
 from sekisho.contracts.rejected_events import payload_hmac
+from sekisho.contracts.routing import key_of_output
 from sekisho.domain.vocabulary import RejectionCause
 from sekisho.log.port import Partition, Record
 
@@ -106,7 +107,7 @@ class Refusals:
             "field": owed.field,
             "request_id": owed.request_id,
             "size": None if value is None else len(value),
-            "key": None if record is None else record.key,
+            "key": None if record is None else key_of_output(record.key),
         }
         if owed.message is not None:
             expected["message"] = owed.message

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+KEY_BYTES: Final = 1024
+"""Of an input's key, at most, that an output about it carries: an id has 256 characters at most, and a larger key could
+make the output too large for the log. Outputs go to explicit partitions, so none is lost or misplaced without its key."""
+
 _SEED: Final = 0x9747B28C
 _M: Final = 0x5BD1E995
 _MASK: Final = 0xFFFFFFFF
@@ -19,6 +23,11 @@ def partition_for(key: bytes, partitions: int) -> int:
     if partitions < 1:
         raise ValueError("a topic has at least one partition")
     return (murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+def key_of_output(key: bytes | None) -> bytes | None:
+    """An input's key as an output about it carries it: None where it is larger than any id's."""
+    return None if key is None or len(key) > KEY_BYTES else key
 
 
 def murmur2(data: bytes) -> int:

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from sekisho.contracts import identity, rejected_events
 from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.errors import RejectedMessageError
+from sekisho.contracts.routing import key_of_output
 from sekisho.contracts.shared_models import At
 from sekisho.domain.book import Text
 from sekisho.domain.vocabulary import RejectionCause
@@ -34,16 +35,12 @@ MISROUTED_TWICE: Final = Text(
     "Forwarded once, it has come to a partition that is not this person's again.",
 )
 _KEY: Final = struct.Struct(">i")
-_KEY_BYTES: Final = 1024
-"""Of an input's key, at most, that an output carries: an id has 256 characters at most, and a larger key could make
-the output too large for the log. Outputs go to explicit partitions, so none is lost or misplaced without its key."""
 _NO_KEY: Final = -1
 
 
 def told_key(record: Record) -> bytes | None:
-    """An input's key as an output about it carries it: None where it is larger than any id's."""
-    key = record.key
-    return None if key is None or len(key) > _KEY_BYTES else key
+    """The key of an output about this input."""
+    return key_of_output(record.key)
 
 
 class Rejecter:
