@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from faults import messages
 from faults.judge import all_answered, judged
 from faults.load import Load
+from faults.sending import consent_of, put_all
 from faults.unsafe_log import Faults, Step, UnsafeLog
-from gate.world import LIMITS, World, changed
+from gate.world import LIMITS, World, changed, subject_in
 from sekisho.audit import TopicNames
 from sekisho.log.port import CommitUnknownError, FencedError, LogError, SendError, UnavailableError
 
@@ -82,3 +84,29 @@ async def test_a_turn_that_grew_too_old_is_aborted_and_done_anew(kafka_world: Wo
     await kafka_world.stop(gate)
     report = await judged(kafka_world.log, names, load.sent)
     assert report.ok, str(report)
+
+
+@pytest.mark.scenario("a misrouted suspension with an abort at its forward")
+@pytest.mark.parametrize(
+    ("step", "error"), FAILURES[1:], ids=lambda each: str(getattr(each, "value", type(each).__name__))
+)
+async def test_a_misrouted_suspension_whose_forward_fails_is_forwarded_once(
+    kafka_world: World, step: Step, error: LogError
+) -> None:
+    """At whatever step the router's transaction fails: forwarded exactly once, and a request after it is refused."""
+    faults, names = Faults(), TopicNames(*kafka_world.names)
+    person, wrong = subject_in(2), 3
+    told = [consent_of(kafka_world, *event) for event in messages.consents(person)]
+    faults.fail(step, error, where="router", times=2)
+    stop = consent_of(kafka_world, messages.SUSPENDED, messages.suspension(person), wrong)
+    await put_all(kafka_world, [*told, stop])
+    gate = await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults), ready=False)
+    await kafka_world.until(lambda: faults.is_spent or bool(faults.happened))
+    await kafka_world.wait_for(names.consents, len(told) + 2)
+    await kafka_world.ask(messages.request(person))
+    await all_answered(kafka_world.log, names)
+    await kafka_world.stop(gate)
+    report = await judged(kafka_world.log, names)
+    assert report.ok, str(report)
+    assert (report.counts.denied, report.counts.forwarded) == (1, 1)
+    assert faults.happened
