@@ -19,6 +19,7 @@ from sekisho.local.jars import ensure_jars
 from sekisho.local.lock import read_lock
 from sekisho.settings import Settings
 from soak.drive import Drive, Options
+from soak.frozen import run_again_with, taken
 from soak.plan import draw
 from soak.report import write
 
@@ -45,6 +46,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--interval", type=float, default=5, help="seconds between samples (default 5)")
     parser.add_argument("--report", type=Path, default=None, help="folder (default build/soak/<time>-<seed>)")
+    parser.add_argument(
+        "--commit", default=None, help="run this commit's code (default: the working tree's as it is now)"
+    )
     parser.add_argument("--plan", action="store_true", help="only print the faults of the seed")
     return parser.parse_args()
 
@@ -96,6 +100,9 @@ def main() -> int:
     started = datetime.now(UTC)
     folder = (given.report or Path("build/soak") / f"{started:%Y%m%d-%H%M%S}-{seed}").absolute()
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "code").exists():
+        code = taken(Path(__file__).parents[2], given.commit, folder / "code")
+        run_again_with(code, [*sys.argv[1:], "--report", str(folder), "--seed", str(seed)])
     # the clients tell of every broken connection: here that is what is wanted
     logging.basicConfig(filename=folder / "driver.log", level=logging.WARNING)
     jars = ensure_jars(read_lock(), Settings.from_environment().local.cache, FETCH_LIMITS)

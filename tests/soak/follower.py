@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +14,9 @@ from pydantic_core import from_json
 
 from sekisho.audit import TopicNames
 from sekisho.log.port import Log, LogError, Partition, PartitionReader, Record
+from soak.sent import is_told_to_end
 
+_log = logging.getLogger(__name__)
 _POLL_MS: Final = 100
 _RETRY_SECONDS: Final = 0.5
 
@@ -40,6 +43,7 @@ class Follower:
         self.decisions = 0
         self.rejected = 0
         self.wrong: list[str] = []
+        self.strange = 0
 
     @property
     def lag(self) -> int:
@@ -58,6 +62,13 @@ class Follower:
                 await reader.start()
                 await reader.assign(self._positions)
                 await self._follow(reader)
+            except asyncio.CancelledError:
+                if is_told_to_end():
+                    raise
+                # no error of the port: a client's own future was cancelled beneath the call
+                _log.exception("follower_cancelled_by_its_client")
+                self.strange += 1
+                await asyncio.sleep(_RETRY_SECONDS)
             except LogError:
                 # the broker is away: that is one of the faults; it goes on where it was
                 await asyncio.sleep(_RETRY_SECONDS)

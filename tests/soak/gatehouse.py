@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import sekisho
 from faults import messages
 from faults.gates import LIMITS, QUICK
 from gate.world import HMAC_KEY
@@ -22,6 +24,7 @@ from sekisho.local.service import ServicePlan, ServiceProcess, ask
 from soak.unsafe_gate import Order, give
 
 _TESTS: Final = Path(__file__).parents[1]
+_SERVICES: Final = Path(sekisho.__file__).parents[1]
 _SUPERVISE_SECONDS: Final = 0.5
 _READY_SECONDS: Final = 180.0
 
@@ -56,7 +59,7 @@ class Gatehouse:
         home = GateHome(self.bootstrap, rulebook, HMAC_KEY.decode(), self.folder / "state")
         variables = {
             **QUICK,
-            "PYTHONPATH": str(_TESTS),
+            "PYTHONPATH": os.pathsep.join((str(_SERVICES), str(_TESTS))),
             "SEKISHO_TOPIC_PREFIX": self.prefix,
             "SEKISHO_TOPIC_PARTITIONS": str(self.partitions),
         }

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import psutil
 
-from soak import plots
+from soak import frozen, plots
 from soak.drive import Drive, Verdict
 from soak.plan import GATES, STEADY
 from soak.sampling import Sample, quantile
@@ -77,7 +77,9 @@ def _summary(drive: Drive, started: datetime) -> str:
         ("result", "; ".join(outcome.problems).splitlines()[0][:300] if outcome.problems else "nothing wrong"),
         ("run again", f"`{outcome.options.command}`"),
         ("seed", outcome.options.seed),
+        ("code", frozen.of(Path(__file__).parents[2]) or "the checkout"),
         ("started (UTC)", f"{started:%Y-%m-%d %H:%M:%S}"),
+        ("faults drawn", f"one every {outcome.options.every:g} s on the average; {outcome.options.rate:g} messages/s"),
         ("lasted", f"{outcome.ended / 60:.1f} min, {sum(v.verified_s + v.answered_s for v in outcome.verdicts) / 60:.1f} of them checkpoints"),
         ("faults", f"{sum(drive.performer.counts.values())} of {len(outcome.plan)} planned"),
         ("gate starts", ", ".join(f"{name} {count}" for name, count in sorted(drive.gates.starts.items()))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -34,3 +35,9 @@ class SentBook:
     def close(self) -> None:
         """Closes the file; it stays."""
         self._file.close()
+
+
+def is_told_to_end() -> bool:
+    """Whether the task that runs was cancelled by who made it, not by a future that it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -22,7 +22,7 @@ from sekisho.audit import Sent, TopicNames
 from sekisho.contracts.routing import partition_of
 from sekisho.log.port import Log, LogError, Outgoing, Writer
 from soak.bad import bad_consent_values, bad_request_values
-from soak.sent import SentBook
+from soak.sent import SentBook, is_told_to_end
 
 PERSONS: Final = 20_000
 _TICK_SECONDS: Final = 0.05
@@ -128,7 +128,7 @@ class Traffic:
         try:
             _, offset = await self._writer.send(topic, record, partition)
         except asyncio.CancelledError:
-            if _is_told_to_end():
+            if is_told_to_end():
                 raise
             # the client cancels what waits in a producer that is closed
             return self._not_acknowledged()
@@ -274,8 +274,3 @@ class Traffic:
         found.append((self._names.requests, Outgoing(b"someone-else", good), partition))
         found.append((self._names.requests, Outgoing(None, good), partition_of(person, self._partitions)))
         return found
-
-
-def _is_told_to_end() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -35,10 +35,17 @@ async def close_consumer(consumer: AIOKafkaConsumer, timeout_s: float) -> None:
 
 
 async def _stop_or_cut_off(stopping: Any, timeout_s: float, owners: tuple[object, ...]) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s):
-            await stopping
+    """In a task of its own: aiokafka awaits tasks that it has cancelled itself, and while its broker is away their
+    CancelledError came out of `stop()` as if the caller had been told to end [M]: a lane's reader, a follower, were gone."""
+    task = asyncio.ensure_future(stopping)
+    try:
+        await asyncio.wait([task], timeout=timeout_s)
+    finally:
+        task.cancel()
+    await asyncio.wait([task], timeout=timeout_s)
     await _cancel_tasks_of(owners, timeout_s)
+    if task.done() and not task.cancelled():
+        task.result()
 
 
 async def _close_client(client: Any, timeout_s: float) -> None:
