@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import time
 from pathlib import Path
@@ -34,6 +35,8 @@ _log = structlog.get_logger(__name__)
 DECISION_FORMAT: Final = 1
 """Of the decisions that this engine writes; it goes on reproducing every earlier one."""
 CLOCKS: Final = Clocks(time.time, time.monotonic)
+_COLLECT_AFTER: Final = (20_000, 10, 1_000)
+"""Python's thresholds of garbage collection, by generation: see `quiet_collector`."""
 
 
 def make_log(settings: Settings) -> Log:
@@ -224,6 +227,18 @@ def configure_logging(settings: Settings, service: str) -> None:
     configure(options, service, settings.instance)
 
 
+def quiet_collector() -> None:
+    """Has the garbage collector stop no turn for long. For the whole process; call it once all is loaded.
+
+    What is loaded (modules, the rulebook) is never looked at again: a full collection took 70 ms of it, in the midst of
+    a turn, and collecting 5 to 10 % of a turn's time. A lane's 20,000 cached consent events still take 60 ms, so full
+    ones come after some thousand turns, not after ten: the gate makes next to no cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
 def run_gate(settings: Settings) -> int:
     """Runs one gate until SIGTERM or SIGINT; gives the exit code: 0 stopped as told, 1 it failed."""
     configure_logging(settings, "gate")
@@ -251,6 +266,7 @@ async def _until_told(service: mode.Service, told: asyncio.Event) -> int:
     elif not starting.result():
         waiting.cancel()
         return 1
+    quiet_collector()
     ended = asyncio.create_task(service.wait_until_stopped())
     await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()
