@@ -69,7 +69,7 @@ bench: setup ## how long one decision takes, and its messages on the wire
 	PYTHONPATH=tests $(BIN)/python -m bench
 
 soak: setup ## faults drawn from a seed over three gates, for an hour (SECONDS=3600 SEED= EVERY= RATE= REPORT= COMMIT=); a report with plots
-	PYTHONPATH=tests $(BIN)/python -m soak $(foreach each,SECONDS SEED EVERY RATE CHECKPOINT REPORT COMMIT,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) "$($(each))"))
+	PYTHONPATH=tests $(BIN)/python -m soak $(foreach each,SECONDS SEED EVERY RATE CHECKPOINT REPORT COMMIT PUBLISH,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) "$($(each))"))
 
 drive: setup ## the same for two minutes, a fault every four seconds (SEED=)
 	PYTHONPATH=tests $(BIN)/python -m soak --seconds 120 --every 4 $(if $(SEED),--seed $(SEED))

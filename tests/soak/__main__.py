@@ -21,6 +21,7 @@ from sekisho.settings import Settings
 from soak.drive import Drive, Options
 from soak.frozen import run_again_with, taken
 from soak.plan import draw
+from soak.publish import publish
 from soak.report import write
 
 _PROGRESS_SECONDS = 30.0
@@ -48,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, default=None, help="folder (default build/soak/<time>-<seed>)")
     parser.add_argument(
         "--commit", default=None, help="run this commit's code (default: the working tree's as it is now)"
+    )
+    parser.add_argument(
+        "--publish", type=Path, default=None, help="only make a report's folder a page of docs/"
     )
     parser.add_argument("--plan", action="store_true", help="only print the faults of the seed")
     return parser.parse_args()
@@ -89,6 +93,9 @@ async def _tell(drive: Drive) -> None:
 def main() -> int:
     """0: nothing wrong; 1: something was found (the report tells)."""
     given = _arguments()
+    if given.publish is not None:
+        print(publish(given.publish, Path("docs")))
+        return 0
     seed = seed_of_today() if given.seed is None else given.seed
     options = Options(seed, given.seconds, given.every, given.rate, given.checkpoint, given.interval)
     plan = draw(seed, given.seconds, given.every)
@@ -99,8 +106,10 @@ def main() -> int:
         return 0
     started = datetime.now(UTC)
     folder = (given.report or Path("build/soak") / f"{started:%Y%m%d-%H%M%S}-{seed}").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "code").exists():
+    if not Path(__file__).is_relative_to(folder):
+        if folder.exists() and any(folder.iterdir()):
+            print(f"{folder} holds something already: give another --report", file=sys.stderr)
+            return 2
         code = taken(Path(__file__).parents[2], given.commit, folder / "code")
         run_again_with(code, [*sys.argv[1:], "--report", str(folder), "--seed", str(seed)])
     # the clients tell of every broken connection: here that is what is wanted
