@@ -219,6 +219,19 @@ async def test_nobody_listening_is_told_as_a_refusal() -> None:
             await log.describe(["outage"])
 
 
+async def test_a_wrong_address_is_told_long_before_the_time_of_a_change_is_over() -> None:
+    """Administration waits long for all brokers, but not for one that was never there."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        log = KafkaLog(replace(kafka_config(address), request_timeout_ms=1_000, admin_timeout_s=600))
+        async with asyncio.timeout(60):
+            with pytest.raises(UnavailableError, match="refuses"):
+                await log.describe(["outage"])
+            with pytest.raises(UnavailableError, match="refuses"):
+                await log.create("outage", 1, 1, {})
+
+
 async def test_something_else_listening_is_told_as_such() -> None:
     """A port that takes connections and speaks no Kafka: the settings of protocol and TLS are named."""
     silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
