@@ -93,11 +93,12 @@ def test_any_three_values_are_read_as_in_full(
 def test_a_message_is_read_by_likeness_from_its_third_time_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was asked twice is not read in full again: else nothing here would test likeness."""
     learned(data(asked("r-1", TIMES[0], "C-000001")))
-    monkeypatch.setattr(access_requests, "receive", lambda *_, **__: pytest.fail("read in full"))
+    whole = access_requests.decode(data(asked("r-2", TIMES[1], "C-000002")))
+    monkeypatch.setattr(access_requests, "read", lambda *_, **__: pytest.fail("read in full"))
     found = by_likeness(HEADERS, b"C-000002", data(asked("r-2", TIMES[1], "C-000002")))
     assert (found.request.request_id, found.request.subject_id) == ("r-2", "C-000002")
     assert found.digest == access_requests.digest(found.request)
-    assert found.request == access_requests.decode(data(asked("r-2", TIMES[1], "C-000002")))
+    assert found.request == whole
 
 
 LIKE = data(asked("r-1", TIMES[0], "C-000001"))

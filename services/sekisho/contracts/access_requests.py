@@ -12,7 +12,7 @@ from sekisho.contracts.errors import InvalidMessageError, Readable, UnreadableMe
 from sekisho.contracts.fields import FreeText, Id, Ids, Input, Instant, NearDay, Offset, Partition
 from sekisho.contracts.reading import read, read_object
 from sekisho.contracts.request_content import digest, digest_of_invalid, document
-from sekisho.contracts.request_templates import Received, learn, recognized
+from sekisho.contracts.request_templates import Received, learn, likeness_of, recognized
 from sekisho.domain import request as domain
 from sekisho.domain.book import Text
 from sekisho.domain.vocabulary import (
@@ -231,10 +231,19 @@ def receive(
     try:
         if not event.bare:
             require(event, TYPES)
-        request = to_domain(read(AccessRequest, event.data))
-        require_key(key, request.subject_id, "subject.id")
     except InvalidMessageError as error:
         error.readable = readable(event.data)
+        raise
+    return _read(key, event.data)
+
+
+def _read(key: bytes | None, data: bytes) -> domain.AccessRequest:
+    """The request in a message's data, of whose envelope nothing more is to be said."""
+    try:
+        request = to_domain(read(AccessRequest, data))
+        require_key(key, request.subject_id, "subject.id")
+    except InvalidMessageError as error:
+        error.readable = readable(data)
         raise
     return request
 
@@ -244,17 +253,22 @@ def receive_digested(headers: Headers, key: bytes | None, value: bytes | None, *
 
     A message like one received before is read for what is its own alone (`request_templates`).
     """
-    is_plain_event = value is not None and len(value) <= largest and is_plain(headers, _TYPE)
-    if is_plain_event and value is not None:
-        found = recognized(value)
-        if found is not None and (key is None or key == found.request.subject_id.encode()):
-            return found
-    request = receive(headers, key, value, largest=largest)
-    told = digest(request)
-    whole = Received(request, told, bytes.fromhex(told.removeprefix("sha256:")))
-    if is_plain_event and value is not None:
-        learn(value, whole)
+    if value is None or len(value) > largest or not is_plain(headers, _TYPE):
+        return _with_digest(receive(headers, key, value, largest=largest))
+    likeness = likeness_of(value)
+    if likeness is None:
+        return _with_digest(_read(key, value))
+    found = recognized(likeness)
+    if found is not None and (key is None or key == found.request.subject_id.encode()):
+        return found
+    whole = _with_digest(_read(key, value))
+    learn(likeness, whole)
     return whole
+
+
+def _with_digest(request: domain.AccessRequest) -> Received:
+    told = digest(request)
+    return Received(request, told, bytes.fromhex(told.removeprefix("sha256:")))
 
 
 def readable(data: bytes) -> Readable:

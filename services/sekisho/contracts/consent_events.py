@@ -10,6 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from pydantic_core import from_json
+
+from sekisho.contracts.consent_facts import granted
 from sekisho.contracts.consent_models import (
     ConsentConfirmed,
     ConsentEventData,
@@ -39,6 +42,7 @@ MODELS: Final[Mapping[str, type[ConsentEventData]]] = {
 }
 """The message of each type."""
 TYPES: Final = frozenset(MODELS)
+_GRANTED: Final = "sekisho.consent.granted.v1"
 
 
 class ConsentMessage(NamedTuple):
@@ -70,7 +74,12 @@ def decode(type_: str, data: bytes, position: Position) -> ConsentMessage:
 
 
 def fact(type_: str, data: bytes, position: Position) -> ConsentEvent:
-    """As `decode`, the event alone: for data that was decoded before it was stored, without digesting it again."""
+    """As `decode`, the event alone: for data that was decoded before it was stored, without digesting it again.
+
+    Data that was not may raise anything, or be taken for what it is not.
+    """
+    if type_ == _GRANTED:
+        return granted(from_json(data), position)
     message: ConsentEventData = MODELS[type_].__pydantic_validator__.validate_json(data)
     return message.fact(position)
 

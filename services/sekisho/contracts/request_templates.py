@@ -60,6 +60,9 @@ class _Values(NamedTuple):
     subject_id: bytes
 
 
+Likeness = tuple[_Around, _Values]
+
+
 class _Template:
     """What a kept message says but for the three values."""
 
@@ -97,22 +100,16 @@ _SEEN: Final[set[int]] = set()
 """Hashes of what stood around the values of messages that were read once; if one lies, a message is kept too early."""
 
 
-def recognized(data: bytes) -> Received | None:
+def recognized(likeness: Likeness) -> Received | None:
     """What a message says, if it is like one that was learned; None: it is to be read in full."""
-    split = _split(data)
-    if split is None:
-        return None
-    around, values = split
+    around, values = likeness
     template = _TEMPLATES.get(around)
     return None if template is None else template.filled(values)
 
 
-def learn(data: bytes, whole: Received) -> None:
-    """Keeps a message that was read in full, for those like it."""
-    split = _split(data)
-    if split is None:
-        return
-    around, values = split
+def learn(likeness: Likeness, whole: Received) -> None:
+    """Keeps a message that was read in full twice, for those like it."""
+    around, values = likeness
     known = hash(around)
     if known not in _SEEN:  # what is asked once is not kept: that would cost more than it saves
         _clear_at(_SEEN, MOST * 8)
@@ -135,7 +132,8 @@ def forget() -> None:
     _SEEN.clear()
 
 
-def _split(data: bytes) -> tuple[_Around, _Values] | None:
+def likeness_of(data: bytes) -> Likeness | None:
+    """A message split at its three values; None where they do not stand in the usual way."""
     if len(data) > LARGEST:
         return None
     first = _REQUEST_ID.search(data)
