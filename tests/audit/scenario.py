@@ -32,6 +32,7 @@ CONFIG = CheckConfig(
     window_ms=int(LIMITS.duplicate_window_seconds * 1000),
     freshness_ms=int(LIMITS.freshness_seconds * 1000),
     tolerance_ms=0,
+    clock_ms=0,
     settle_seconds=0.1,
     stall_seconds=10,
     poll_ms=20,

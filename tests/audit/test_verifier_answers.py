@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from audit.scenario import LANE, NAMES, Forger
+from faults import messages
 from sekisho.log.port import Outgoing, Partition
 
 Json = dict[str, Any]
@@ -196,6 +197,24 @@ async def test_time_that_goes_back_is_found(forger: Forger) -> None:
     totals = (await forger.check()).totals
     assert totals["decision.before_request"] == 1
     assert totals["decision.time_back"] == 1
+
+
+async def test_a_time_that_has_not_come_is_found(forger: Forger) -> None:
+    """A gate whose clock was far ahead judged consents and rules by a day that has not come."""
+    last = forger.records(NAMES.decisions)[-1]
+    forger.change(last, lambda data: data.update(decided_at="2099-01-01T00:00:00.000000Z"))
+    assert "decision.not_yet" in (await forger.check()).totals
+
+
+async def test_a_decision_that_claims_later_consents_is_found(forger: Forger) -> None:
+    """It cannot know an event that was appended after it was made, even one of another person."""
+    event = messages.told(messages.SUSPENDED, messages.suspension("C-000000"))
+    last = forger.records(NAMES.decisions)[-1]
+    at = Partition(NAMES.consents, LANE)
+    offset = forger.append(at, event._replace(key=None))
+    forger.change(last, lambda data: data["consent_position"].update(offset=offset + 1))
+    found = (await forger.check()).findings
+    assert any(each.kind == "decision.consent_position" and "appended" in each.detail for each in found)
 
 
 async def test_a_hold_without_a_wait_is_found(forger: Forger) -> None:

@@ -25,6 +25,7 @@ def check_config(names: TopicNames, **changes: Any) -> CheckConfig:
         window_ms=int(LIMITS.duplicate_window_seconds * 1000),
         freshness_ms=int(LIMITS.freshness_seconds * 1000),
         tolerance_ms=0,
+        clock_ms=0,
         settle_seconds=15,
         stall_seconds=20,
         poll_ms=50,

@@ -123,7 +123,7 @@ async def test_batches_damaged_on_a_brokers_disk_cost_their_own_positions(
 async def test_an_answer_above_the_gates_own_limit_is_refused_alone(kafka_world: World) -> None:
     """An encoded answer above `output_bytes` becomes the refusal `request.too_large`; its neighbours are decided."""
     names = TopicNames(*kafka_world.names)
-    items = [f"no.such_item_{number:03d}" for number in range(120)]
+    items = [f"no.such_item_{number:03d}" for number in range(400)]
     people = [subject_in(LANE, number) for number in range(5)]
     asked = [messages.request(person, "purp-1-specified") for person in people]
     asked[2] = messages.request(people[2], "purp-1-specified", items=items)

@@ -109,7 +109,8 @@ class TamperingWriter(_Around):
     async def send(self, at: Partition, records: Sequence[Outgoing]) -> Sequence[Awaitable[int]]:
         answers = list(await self._inner.send(at, written)) if (written := self._tamper(at, records)) else []
         # one answer for each record that was given, whatever was written in its place
-        return [*answers, *(_nowhere() for _ in records)][: len(records)]
+        lacking = max(0, len(records) - len(answers))
+        return [*answers[: len(records)], *(_nowhere() for _ in range(lacking))]
 
 
 async def _nowhere() -> int:

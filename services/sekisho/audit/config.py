@@ -58,6 +58,8 @@ class CheckConfig:
     tolerance_ms: int
     """Append times of two partitions that are no further apart count as simultaneous: brokers' clocks differ, and a
     replica acknowledges later than its leader appends."""
+    clock_ms: int
+    """As the gates': how far their clocks may be off the brokers'. The verifier's own is believed as much."""
     settle_seconds: float
     """How long a transaction may stay open before it is a finding; above the brokers' transaction time-out."""
     stall_seconds: float

@@ -23,6 +23,7 @@ KINDS: Final[Mapping[str, Text]] = {
     "decision.headers": Text("決定のヘッダーまたはキーが違います", "a decision's headers or key are wrong"),
     "decision.before_request": Text("判定時刻が申請の到着より前です", "decided before the request was appended"),
     "decision.time_back": Text("判定時刻が前の決定より前に戻っています", "decided before the decision that precedes it"),
+    "decision.not_yet": Text("判定時刻がまだ来ていない時刻です", "decided at a time that has not come yet"),
     "decision.consent_position": Text("同意イベントの位置がありえない値です", "a consent position that cannot be"),
     "decision.stale_consents": Text("先に届いていた同意イベントを見ずに判定しています", "decided without consent events that came before the request"),
     "decision.hold_unjustified": Text("保留による拒否の条件を満たしていません", "refused for stale consents without having waited"),

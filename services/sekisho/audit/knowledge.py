@@ -51,6 +51,11 @@ class Appended:
         self._times.append(max(latest, appended_ms))
         self._offsets.append(offset)
 
+    def time_before(self, position: int) -> int | None:
+        """When the last event before a position was appended (ms); None where there is none."""
+        count = bisect_left(self._offsets, position)
+        return self._times[count - 1] if count else None
+
     def known_by(self, time_ms: int) -> int:
         """The position up to which everything had surely been appended before `time_ms`: the next offset."""
         count = bisect_left(self._times, time_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sekisho.audit.comparing import Answered
 from sekisho.audit.config import CheckConfig
@@ -28,6 +28,9 @@ class Timing:
         """None where the append times are not the brokers'."""
         self._consents_end = consents_end
         self._findings = findings
+        self._clock = timedelta(milliseconds=config.clock_ms)
+        self._now = datetime.now(UTC)
+        """All that is looked at was read before."""
         self._latest: datetime | None = None
         self._furthest = 0
 
@@ -48,6 +51,8 @@ class Timing:
         if decided < appended:
             detail = f"decided {written(decided)}, appended {written(appended)}"
             self._add("decision.before_request", answered, detail)
+        if decided > self._now + self._clock:
+            self._add("decision.not_yet", answered, f"decided {written(decided)}, now {written(self._now)}")
         if self._latest is not None and decided < self._latest:
             detail = f"decided {written(decided)}, one before it {written(self._latest)}"
             self._add("decision.time_back", answered, detail)
@@ -61,10 +66,21 @@ class Timing:
         if position.offset > self._consents_end:
             detail = f"{position.offset}, but the events end at {self._consents_end}"
             self._add("decision.consent_position", answered, detail)
+        self._not_before(answered, position.offset)
         if position.offset < self._furthest:
             detail = f"{position.offset}, but an earlier decision knew those before {self._furthest}"
             self._add("decision.consent_position", answered, detail)
         self._furthest = max(self._furthest, position.offset)
+
+    def _not_before(self, answered: Answered, position: int) -> None:
+        """A decision cannot know an event that was appended after it was made."""
+        latest = None if self._appended is None else self._appended.time_before(position)
+        decided = answered.decision.decided_at
+        if latest is not None and appended_at(latest) > decided + self._clock:
+            detail = (
+                f"decided {written(decided)}, but it claims an event appended {written(appended_at(latest))}"
+            )
+            self._add("decision.consent_position", answered, detail)
 
     def _hold(self, asked: Question, answered: Answered) -> None:
         waited = answered.decision.decided_at - appended_at(asked.record.timestamp)

@@ -81,6 +81,7 @@ def check_config(
         window_ms=gate.duplicate_window_days * 86_400_000,
         freshness_ms=int(gate.freshness_seconds * 1000),
         tolerance_ms=limits.tolerance_ms,
+        clock_ms=int(settings.gate.clock_skew_seconds * 1000),
         settle_seconds=limits.settle_seconds,
         stall_seconds=limits.stall_seconds,
         poll_ms=settings.kafka.fetch_wait_ms,
