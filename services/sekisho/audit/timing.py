@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sekisho.audit.comparing import Answered
 from sekisho.audit.config import CheckConfig
@@ -13,6 +14,10 @@ from sekisho.audit.questions import Question
 from sekisho.contracts.fields import written
 from sekisho.domain.rules import req
 from sekisho.log.port import Partition
+
+_WITHOUT_CONSENTS: Final = (req.INVALID, req.ID_REUSED, req.MISROUTED)
+"""Refusals that rest on no consents and come before a hold: in a batch whose wait is over they stand among the holds, made
+with the same knowledge."""
 
 
 class Timing:
@@ -40,7 +45,7 @@ class Timing:
         self._position(answered)
         if told.claims(req.STATE_STALE):
             self._hold(asked, answered)
-        else:
+        elif not (any(map(told.claims, _WITHOUT_CONSENTS)) and self._waited(asked, answered)):
             self._freshness(asked, answered, told)
 
     def _add(self, kind: str, answered: Answered, detail: str) -> None:
@@ -82,9 +87,14 @@ class Timing:
             )
             self._add("decision.consent_position", answered, detail)
 
+    def _waited(self, asked: Question, answered: Answered) -> bool:
+        """Whether the wait for consents was over."""
+        waited = answered.decision.decided_at - appended_at(asked.record.timestamp)
+        return waited >= timedelta(milliseconds=self._config.freshness_ms)
+
     def _hold(self, asked: Question, answered: Answered) -> None:
         waited = answered.decision.decided_at - appended_at(asked.record.timestamp)
-        if waited < timedelta(milliseconds=self._config.freshness_ms):
+        if not self._waited(asked, answered):
             detail = f"after {waited.total_seconds()} s of {self._config.freshness_ms / 1000} s"
             self._add("decision.hold_unjustified", answered, detail)
 
