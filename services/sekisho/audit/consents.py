@@ -142,9 +142,10 @@ def check_forwarding(
 
 
 def _content(record: Record) -> str:
-    """A digest of what forwarding must not change: value and headers, but for the header that it adds."""
+    """A digest of what forwarding must not change: the value, and the headers that make it a CloudEvent (others, a trace
+    context say, mean nothing to Sekisho and are not forwarded)."""
     found = hashlib.sha256(record.value or b"")
     for name, value in record.headers:
-        if name != FIRST_POSITION:
+        if name.lower().startswith("ce_") or name.lower() == "content-type":
             found.update(b"%b\0%b\0" % (name.encode(), value or b""))
     return found.hexdigest()
