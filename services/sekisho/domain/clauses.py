@@ -13,7 +13,7 @@ from typing import Final
 from sekisho.domain.calendar import age_reached_on, tokyo_day
 from sekisho.domain.case import Answer, Candidate, Case
 from sekisho.domain.events import ConsentGranted, ConsentRecipient
-from sekisho.domain.question import Asked, Need
+from sekisho.domain.question import Need
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
 
@@ -221,23 +221,23 @@ def consult(case: Case, need: Need) -> list[Answer]:
     if not examined:
         return [()] * len(need.asked)
     if len(examined) < len(candidates):
-        return _answers(case, need.asked, examined)
+        return _answers(case, need.ids, examined)
     # Where all candidates can serve both, WALL's answer for an item is PURP's too: a sixth of a common decision.
-    unanswered = [asked for asked in need.asked if asked.id not in answered]
+    unanswered = [item for item in need.ids if item not in answered] if answered else need.ids
     if unanswered:
         answers = _answers(case, unanswered, examined)
-        answered.update(zip([asked.id for asked in unanswered], answers, strict=True))
-        if len(unanswered) == len(need.asked):
+        answered.update(zip(unanswered, answers, strict=True))
+        if len(unanswered) == len(need.ids):
             return answers
-    return [answered[asked.id] for asked in need.asked]
+    return [answered[item] for item in need.ids]
 
 
-def _answers(case: Case, needing: Sequence[Asked], examined: list[Candidate]) -> list[Answer]:
+def _answers(case: Case, needing: Sequence[str], examined: list[Candidate]) -> list[Answer]:
     open_items: set[str] = set()
     for place, _, failed, items in examined:
         if failed or items is None:
             continue
-        hit = [asked.id for asked in needing if asked.id in items]
+        hit = [item for item in needing if item in items]
         open_items.update(hit)
         served = case.served.get(place)
         case.served[place] = hit if served is None else served + [item for item in hit if item not in served]
@@ -274,16 +274,16 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
 
 
 def _explain(
-    case: Case, needing: Sequence[Asked], examined: list[Candidate], open_items: set[str]
+    case: Case, needing: Sequence[str], examined: list[Candidate], open_items: set[str]
 ) -> list[Answer]:
     """For each item that nothing serves, the clauses of the nearest consents; items alike are explained once."""
     alike: dict[tuple[Cite | None, ...], Sequence[Cite]] = {}
     answers: list[Answer] = []
-    for asked in needing:
-        if asked.id in open_items:
+    for item in needing:
+        if item in open_items:
             answers.append(None)
             continue
-        faults = tuple([_item_fault(kind, items, asked.id) for _, kind, _, items in examined])
+        faults = tuple([_item_fault(kind, items, item) for _, kind, _, items in examined])
         if faults not in alike:
             alike[faults] = _nearest(case, examined, faults)
         answers.append(alike[faults])

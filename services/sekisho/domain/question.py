@@ -16,11 +16,13 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
-from sekisho.domain.request import AccessRequest, Recipient
+from sekisho.domain.request import AccessRequest, Recipient, RecordRequest
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import EXCEPTIONS, INSURANCE_SOLICITATION, Role
 
 HOME: Final = "JP"
+INDIVIDUAL: Final = RecordRequest()
+"""How a provision is recorded of which the request says nothing."""
 OPENING_KINDS: Final = frozenset({"provision", "cross_sell"})
 """Kinds of consent that open another's data (ACC-5)."""
 
@@ -61,15 +63,17 @@ class Need(NamedTuple):
     """Whether a missing consent is no refusal but the lack of a ground (a corporation under PURP)."""
     clauses: bool = True
     """Whether the clauses of the nearest consent stand at all: PURP-5 leaves them to the rule that asks for the consent itself."""
+    ids: tuple[str, ...] = ()
+    """The items' ids; `Question.need` writes them."""
 
 
 class Question:
     """A request without its person. The families' `ask` fill it; after that nothing changes it."""
 
     __slots__ = (
-        "action", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "guarded", "holder", "ids",
-        "implied", "individual", "known", "needs", "organization", "purposes", "recipient", "restrictable", "solicits",
-        "ungrounded", "whole",
+        "action", "all_ids", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "guarded", "holder",
+        "ids", "implied", "individual", "known", "named", "needs", "organization", "purposes", "recipient", "record",
+        "restrictable", "solicits", "third_party", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, request: AccessRequest, book: Rulebook, day: date) -> None:
@@ -84,7 +88,13 @@ class Question:
         )
         self.recipient = _recipient(request, self.foreign_hands)
         """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
+        self.named = request.recipient
+        """The recipient as the request names it."""
+        self.third_party = to_third_party(request, book)
+        self.record = request.record or INDIVIDUAL
+        """How a provision is to be recorded."""
         self.asked: Sequence[Asked] = _asked(request, book)
+        self.all_ids = tuple(asked.id for asked in self.asked)
         self.known: Sequence[Asked] = [asked for asked in self.asked if asked.item is not None]
         self.ids = frozenset(asked.id for asked in self.known)
         self.implied = _implied(request, book)
@@ -116,7 +126,7 @@ class Question:
     def need(self, need: Need) -> None:
         """Declares a need, unless no item has it."""
         if need.asked:
-            self.needs.append(need)
+            self.needs.append(need._replace(ids=tuple(asked.id for asked in need.asked)))
 
 
 def to_third_party(request: AccessRequest, book: Rulebook) -> bool:

@@ -7,16 +7,15 @@ rests on consent (ACC-5). A corporation's data owes none.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
 from sekisho.domain.book import BatchAgreement
 from sekisho.domain.case import Case
-from sekisho.domain.question import OPENING_KINDS, to_third_party
-from sekisho.domain.request import RecordRequest
-from sekisho.domain.retention import retention
+from sekisho.domain.question import OPENING_KINDS, Question
+from sekisho.domain.retention import Retention, retention
 from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent
 from sekisho.domain.vocabulary import RecordExemption
-
-_INDIVIDUAL = RecordRequest()
 
 
 class ParticularsMissingError(Exception):
@@ -29,15 +28,10 @@ class ParticularsMissingError(Exception):
 
 def recorded_items(case: Case) -> tuple[str, ...]:
     """The items that the allowed request provides to a third party on consent; empty where nothing is."""
-    if case.request.action == "use":
-        return (
-            tuple([asked.id for asked in case.question.asked if asked.id in case.on_consent])
-            if case.on_consent
-            else ()
-        )
-    if to_third_party(case.request, case.book):
-        return tuple([asked.id for asked in case.question.asked])
-    return ()
+    question, opened = case.question, case.on_consent
+    if question.action == "use":
+        return tuple([item for item in question.all_ids if item in opened]) if opened else ()
+    return question.all_ids if question.third_party else ()
 
 
 def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
@@ -45,10 +39,20 @@ def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
     return "corporation" if items and not case.question.individual else None
 
 
-def record(case: Case, items: tuple[str, ...]) -> RecordContent:
-    """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
-    wanted = case.request.record or _INDIVIDUAL
-    counterparty = _counterparty(case)
+class _Frame(NamedTuple):
+    """What the records of one question have in common, whoever the person is."""
+
+    counterparty: Counterparty
+    missing: tuple[str, ...]
+    first: date | None
+    last: date | None
+    kept: Retention
+
+
+@lru_cache(maxsize=4096)
+def _frame(question: Question) -> _Frame:
+    """Found once a question, as the question itself: 1.7 of 16 µs of a recorded provision (make bench)."""
+    counterparty = _counterparty(question)
     missing = []
     if not counterparty.name:
         missing.append("recipient.name")
@@ -56,14 +60,23 @@ def record(case: Case, items: tuple[str, ...]) -> RecordContent:
         missing.append("recipient.address")
     if not counterparty.representative:
         missing.append("recipient.representative")
-    if wanted.method != "individual":
-        missing += _method_faults(case, wanted, counterparty, items)
+    first, last = _span(question)
+    kept = retention(question.record.method, question.day, last)
+    return _Frame(counterparty, tuple(missing), first, last, kept)
+
+
+def record(case: Case, items: tuple[str, ...]) -> RecordContent:
+    """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
+    frame, question = _frame(case.question), case.question
+    missing = list(frame.missing)
+    if question.record.method != "individual":
+        missing += _method_faults(question, frame, items)
     consents = _carrying(case, items)
     if not consents:
         missing.append("consent")
     if missing:
         raise ParticularsMissingError(missing)
-    return _content(case, wanted, counterparty, items, consents)
+    return _content(case, frame, items, consents)
 
 
 def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
@@ -76,7 +89,8 @@ def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
         examined, _ = case.candidates.get((purpose.id, names), ((), {}))
         for place, kind, failed, shown in examined:
             if kind in kinds and not failed and shown is not None:
-                carried.setdefault(place, {}).update(dict.fromkeys(item for item in items if item in shown))
+                found = carried.setdefault(place, {})
+                found.update(dict.fromkeys([item for item in items if item in shown]))
     grants = case.state.grants
     return tuple(
         [
@@ -87,83 +101,78 @@ def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
     )
 
 
-def _counterparty(case: Case) -> Counterparty:
+def _counterparty(question: Question) -> Counterparty:
     """The recipient as the request names it; for use of another's data the requester, as registered (ACC-5)."""
-    recipient = case.request.recipient
-    if case.request.action == "provide" and recipient is not None:
-        known = case.book.organizations.get(recipient.id)
+    recipient = question.named
+    if question.action == "provide" and recipient is not None:
+        known = question.book.organizations.get(recipient.id)
         country = known.country if known is not None else recipient.country
         return Counterparty(
             recipient.id, recipient.name, recipient.address, recipient.representative, country
         )
-    requester = case.question.organization
+    requester = question.organization
     assert requester is not None
     return Counterparty(
         requester.id, requester.name, requester.address, requester.representative, requester.country
     )
 
 
-def _method_faults(
-    case: Case, wanted: RecordRequest, counterparty: Counterparty, items: tuple[str, ...]
-) -> list[str]:
-    first, last = _span(case, wanted)
-    faults = ["record.first_provision"] if first is not None and first > case.question.day else []
-    if last is not None and last < case.question.day:
+def _method_faults(question: Question, frame: _Frame, items: tuple[str, ...]) -> list[str]:
+    wanted, day = question.record, question.day
+    faults = ["record.first_provision"] if frame.first is not None and frame.first > day else []
+    if frame.last is not None and frame.last < day:
         faults.append("record.last_provision")  # this provision is later: retention would end too early
     if wanted.method == "contract":
         return faults if wanted.document else ["record.document", *faults]
-    agreement = case.book.agreements.get(wanted.agreement or "")
-    assert case.question.holder is not None
+    agreement = question.book.agreements.get(wanted.agreement or "")
+    assert question.holder is not None
     fits = (
         isinstance(agreement, BatchAgreement)
-        and agreement.provider == case.question.holder.organization
-        and agreement.recipient == counterparty.id
+        and agreement.provider == question.holder.organization
+        and agreement.recipient == frame.counterparty.id
         and agreement.items.issuperset(items)
-        and all(purpose.id == agreement.purpose for purpose in case.question.purposes)
-        and agreement.first_provision <= case.question.day
-        and (agreement.last_provision is None or case.question.day <= agreement.last_provision)
+        and all(purpose.id == agreement.purpose for purpose in question.purposes)
+        and agreement.first_provision <= day
+        and (agreement.last_provision is None or day <= agreement.last_provision)
     )
     return faults if fits else ["record.agreement", *faults]
 
 
 def _content(
-    case: Case,
-    wanted: RecordRequest,
-    counterparty: Counterparty,
-    items: tuple[str, ...],
-    consents: tuple[ServedConsent, ...],
+    case: Case, frame: _Frame, items: tuple[str, ...], consents: tuple[ServedConsent, ...]
 ) -> RecordContent:
-    first, last = _span(case, wanted)
-    kept = retention(wanted.method, case.question.day, last)
-    assert case.question.holder is not None
-    return RecordContent(
-        basis="provision.consent",
-        method=wanted.method,
-        provided_on=case.question.day,
-        controller=case.question.holder.organization,
-        direction="provision",
-        counterparty=counterparty,
-        subject_id=case.request.subject_id,
-        subject_kind=case.request.subject_kind,
-        items=items,
-        consents=consents,
-        first_provision=first,
-        last_provision=last,
-        agreement=wanted.agreement if wanted.method == "batch" else None,
-        document=wanted.document if wanted.method == "contract" else None,
-        retain_until=kept.until,
-        retention_rule=kept.rule,
+    question, request = case.question, case.request
+    wanted = question.record
+    assert question.holder is not None
+    return RecordContent(  # by position: half a microsecond less than by name
+        "provision.consent",
+        wanted.method,
+        question.day,
+        question.holder.organization,
+        "provision",
+        frame.counterparty,
+        request.subject_id,
+        request.subject_kind,
+        items,
+        consents,
+        frame.first,
+        frame.last,
+        wanted.agreement if wanted.method == "batch" else None,
+        wanted.document if wanted.method == "contract" else None,
+        frame.kept.until,
+        frame.kept.rule,
     )
 
 
-def _span(case: Case, wanted: RecordRequest) -> tuple[date | None, date | None]:
+def _span(question: Question) -> tuple[date | None, date | None]:
     """First and last provision day, of a batch or contract.
 
     The agreement tells what the request does not; of two last days the later counts: retention is never shortened.
     """
+    wanted = question.record
     if wanted.method == "individual":
         return None, None
-    agreement = case.book.agreements.get(wanted.agreement or "") if wanted.method == "batch" else None
+    agreement = question.book.agreements.get(wanted.agreement or "") if wanted.method == "batch" else None
     if not isinstance(agreement, BatchAgreement):
         return wanted.first_provision, wanted.last_provision
     lasts = [day for day in (wanted.last_provision, agreement.last_provision) if day is not None]
