@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from gate.world import HMAC_KEY, SUSPENDED, consent, request, rulebook, subject_
 from sekisho.contracts import access_requests
 from sekisho.domain.decision import decide
 from sekisho.domain.verdict import Verdict
+from sekisho.gate import intake
 from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.intake import Persons, consent_reading
 from sekisho.gate.rejecting import EVENT_REUSED, Rejecter, packed, unpacked
@@ -131,14 +134,108 @@ def test_persons_whose_ids_begin_alike_are_kept_apart(tmp_path: Path) -> None:
     state.close()
 
 
-def test_request_ids_older_than_the_window_are_forgotten_in_rounds(tmp_path: Path) -> None:
-    """A round looks at every id once, however few at a time; what lies in the window stays."""
+def test_request_ids_older_than_the_window_are_forgotten(tmp_path: Path) -> None:
+    """The oldest first, however few at a time; what lies in the window stays."""
     state = LaneState(tmp_path)
     keys = [IdKey("C-1", "post-office", f"r-{number:02}") for number in range(10)]
     entries = {key: IdEntry(number, number * 100, b"d" * 32, number) for number, key in enumerate(keys)}
     state.apply_outputs(entries, [], state.marks)
     assert sum(state.sweep(500, 3) for _ in range(4)) == 5
     assert [state.entry(key) is None for key in keys] == [True] * 5 + [False] * 5
+    state.close()
+
+
+def test_an_id_used_anew_after_its_window_is_not_forgotten_with_the_old_use(tmp_path: Path) -> None:
+    """Each use has an age of its own; what the newer one says stays until it is old itself, over a restart too."""
+    state = LaneState(tmp_path)
+    key = IdKey("C-1", "post-office", "r-1")
+    for offset, appended in ((0, 100), (7, 900)):
+        state.apply_outputs({key: IdEntry(offset, appended, b"d" * 32, offset)}, [], state.marks)
+    assert state.sweep(100, 9) == 0
+    state.close()
+    state = LaneState(tmp_path)
+    assert state.sweep(500, 9) == 1
+    assert state.entry(key) == IdEntry(7, 900, b"d" * 32, 7)
+    assert state.sweep(900, 9) == 0
+    assert state.sweep(901, 9) == 1
+    assert state.entry(key) is None
+    assert state.sweep(10_000, 9) == 0
+    state.close()
+
+
+def test_rejections_that_wait_are_found_whatever_was_settled_before(tmp_path: Path) -> None:
+    """In their order, those that came later with a lower offset too, and after a restart."""
+    state = LaneState(tmp_path)
+    assert state.pending(9) == []
+    state.apply_consents(ConsentWrite({}, dict.fromkeys((20, 21, 22), b"r"), next=23))
+    assert [offset for offset, _ in state.pending(2)] == [20, 21]
+    state.apply_outputs({}, [20, 21, 22], state.marks)
+    assert state.pending(9) == []
+    state.apply_consents(ConsentWrite({}, {5: b"r", 30: b"r"}, next=31))
+    assert state.pending(9) == [(5, b"r"), (30, b"r")]
+    state.close()
+    state = LaneState(tmp_path)
+    assert [offset for offset, _ in state.pending(9)] == [5, 30]
+    state.close()
+
+
+_FOLD_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from sekisho.gate.state import ConsentWrite, LaneState, StoredEvent
+state, size = LaneState(Path(sys.argv[1])), 50
+for first in range(0, 10**9, size):
+    events = {(f"C-{n % 97}", f"e-{n}"): StoredEvent(n, b"x" * 800) for n in range(first, first + size)}
+    state.apply_consents(ConsentWrite(events, next=first + size, last=first + size - 1, hash="h"))
+    print(first + size, flush=True)
+"""
+
+
+@pytest.mark.parametrize("folds", [3, 700])
+def test_a_restore_that_is_killed_goes_on_where_its_state_stands(tmp_path: Path, folds: int) -> None:
+    """However it dies, the events stored are those before the offset stored with them, in memory or files alike."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _FOLD_UNTIL_KILLED, str(tmp_path)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(folds)][-1]
+        process.kill()
+    state = LaneState(tmp_path)
+    known = state.marks.consents_next
+    assert known >= told
+    assert state.marks.consent_last == known - 1
+    found = sorted(each.offset for number in range(97) for each in state.events(f"C-{number}", known))
+    assert found == list(range(known))
+    state.close()
+
+
+def test_decoded_events_are_kept_by_number_of_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few persons with many events are not kept in place of many persons; what was forgotten is read again."""
+    monkeypatch.setattr(intake, "_CACHED_EVENTS", 10)
+    state = LaneState(tmp_path)
+    stored = {}
+    for number in range(6):
+        for event_id in (f"e-{n}" for n in range(3)):
+            data = json.dumps(suspension(f"C-{number}", event_id)).encode()
+            stored[f"C-{number}", event_id] = StoredEvent(0, SUSPENDED.encode() + b"\0" + data)
+    state.apply_consents(ConsentWrite(stored, next=18))
+    persons, read = Persons(state, 0, 1000), list[str]()
+
+    def look_up(self: LaneState, subject_id: str, limit: int) -> list[StoredEvent]:
+        read.append(subject_id)
+        return whole(self, subject_id, limit)
+
+    whole = LaneState.events
+    monkeypatch.setattr(LaneState, "events", look_up)
+    for subject in ("C-0", "C-1", "C-2", "C-2", "C-3", "C-3", "C-0"):
+        found = persons.events(subject)
+        assert found is not None
+        assert len(found) == 3
+    assert read == ["C-0", "C-1", "C-2", "C-3", "C-0"]
+    persons.forget({"C-0", "C-9"})
+    persons.events("C-3")
+    persons.events("C-0")
+    assert read[5:] == ["C-0"]
     state.close()
 
 

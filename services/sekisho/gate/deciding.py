@@ -16,7 +16,7 @@ from sekisho.gate.desk import Desk, Work
 from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
 from sekisho.gate.inbox import Item, Undecodable
-from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Seat, TurnTooOldError
+from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Phase, Seat, TurnTooOldError
 from sekisho.gate.lookup import Lookup, newest_record
 from sekisho.gate.opening import (
     Bounds,
@@ -28,19 +28,15 @@ from sekisho.gate.opening import (
     resume_at,
 )
 from sekisho.gate.poison import Trouble
-from sekisho.gate.restore import Restorer, Stall
+from sekisho.gate.restore import Progress, Restorer, Source
 from sekisho.gate.ruling import Asked, Knowledge
 from sekisho.gate.state import LaneState, StateError, open_state
 from sekisho.log.port import LogError, SendError, TooLargeError
 from sekisho.telemetry.turn import TurnLine
 
 _log = structlog.get_logger(__name__)
-_SWEPT: Final = 2000
-"""Request ids looked at in one go for those whose window has passed."""
-_SWEPT_PER_ENTRY: Final = 4
-"""Beside those, for each id that came in since: a round must end though ids come faster than it goes."""
-_SWEEPS: Final = 100
-"""Goes in one round: so many ids a lane need not have for each to be looked at once a round."""
+_SWEPT: Final = 1000
+"""Request ids forgotten in one turn, at most: 4 ms, and twice as many as a turn brings."""
 _STRIDE: Final = 50
 """Requests read or decided in one go of the event loop: some 10 ms."""
 _LOOK_SECONDS: Final = 1.0
@@ -60,7 +56,9 @@ class DecidingLane(Lane):
         self._most = self.limits.turn_records
         self._appended_ms = 0
         """Append time of the newest request decided."""
-        self._applied = self._entered = 0
+        self._applied = 0
+        self._swept_before = 0
+        """Request ids appended before (ms) are being forgotten."""
         self._swept = self._looked = seat.clocks.steady()
 
     # taking and releasing
@@ -95,7 +93,7 @@ class DecidingLane(Lane):
     def _prepare(self, state: LaneState) -> None:
         partition, limits = self.seat.at.partition, self.limits
         self._turn = self.desk.turn(partition, state)
-        self._restorer = Restorer(self._reader, self.parts, state, limits.poll_ms, self._stall)
+        self._restorer = Restorer(self._reader, self.parts, state, limits, self._progress)
         reading = self.desk.consents(partition)
         self._lookup = Lookup(self._reader, self.parts.decisions, limits.poll_ms, limits.call_seconds)
         self._follower = ConsentFollower(self._reader, self.parts.consents, state, reading, limits.poll_ms)
@@ -120,8 +118,14 @@ class DecidingLane(Lane):
         consents = await self._restorer.consents(self._follower)
         self.desk.report.restored(outputs, consents)
 
-    def _stall(self) -> Stall:
-        return Stall(self.seat.clocks, self.limits.restore_seconds)
+    def _progress(self, source: Source) -> Progress:
+        return Progress(
+            self.seat.clocks, self.limits.restore_seconds, lambda left: self._tell_left(source, left)
+        )
+
+    def _tell_left(self, source: Source, left: int) -> None:
+        if self.phase is Phase.TAKING:  # rejected events are read on in a running lane too
+            self.desk.report.restoring(self.seat.at.partition, source, left)
 
     async def _resume_at(self, state: LaneState) -> int:
         committed = await self.call(self.seat.group.committed(self.seat.at))
@@ -197,12 +201,11 @@ class DecidingLane(Lane):
         if now - self._looked > _LOOK_SECONDS:
             self._looked = now
             await self._look_around()
-        if now - self._swept > self.limits.cleanup_seconds / _SWEEPS:
+        if now - self._swept > self.limits.cleanup_seconds:
             self._swept = now
             # by the append time of what was decided, not by the clock: a backlog's duplicates lie in its own past
-            before = self._appended_ms - int(self.limits.duplicate_window_seconds * 1000)
-            state.sweep(before, _SWEPT + _SWEPT_PER_ENTRY * self._entered)
-            self._entered = 0
+            self._swept_before = self._appended_ms - int(self.limits.duplicate_window_seconds * 1000)
+        state.sweep(self._swept_before, _SWEPT)
 
     async def _look_around(self) -> None:
         """For the clock: where the requests end now. For readiness: how far the consents are behind."""
@@ -295,7 +298,6 @@ class DecidingLane(Lane):
         entries = {} if first is None else decided.committed_entries(first)
         marks = decided.marks(state.marks, self._follower.next, first)
         state.apply_outputs(entries, decided.settled, marks)
-        self._entered += len(entries)
         if decided.settled:
             self._trouble.done_pending()
         if batch.items:

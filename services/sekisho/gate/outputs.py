@@ -36,18 +36,37 @@ def digest_bytes(digest: str) -> bytes:
 def fold_decisions(records: Sequence[Record], marks: Marks, requests: Partition) -> Told:
     """Folds decisions on requests of `requests`; `marks.decisions_next` is the caller's."""
     entries: dict[IdKey, IdEntry] = {}
+    last = -1 if marks.last_output is None else marks.last_output
+    decided, seen, count = marks.last_decided_us or 0, marks.consent_seen, 0
     for record in records:
         data = from_json(record.value or b"{}")
         position = data.get("request_position") or {}
         if (position.get("topic"), position.get("partition")) != requests:
             continue
-        marks = _marked(marks, data, position["offset"])
+        count += 1
+        last = max(last, position["offset"])
+        decided = max(decided, micros(datetime.fromisoformat(data["decided_at"])))
+        known = (data.get("consent_position") or {}).get("offset")
+        seen = seen if known is None else max(seen, known)
         key = id_key(data)
         if key is not None and uses_its_id(data):
-            appended = micros(datetime.fromisoformat(data["appended_at"])) // 1000
             digest = digest_bytes(data["request_digest"])
-            entries[key] = IdEntry(position["offset"], appended, digest, record.offset)
+            entries[key] = IdEntry(position["offset"], _appended(data), digest, record.offset)
+    if count:
+        marks = replace(marks, last_output=last, last_decided_us=decided, consent_seen=seen)
     return Told(entries, (), marks)
+
+
+def appended_ms(record: Record | None, requests: Partition) -> int | None:
+    """When the request that a decision answers was appended; None where that is no decision on one of `requests`."""
+    data = {} if record is None else from_json(record.value or b"{}")
+    position = data.get("request_position") or {}
+    is_ours = (position.get("topic"), position.get("partition")) == requests
+    return _appended(data) if is_ours and data.get("appended_at") else None
+
+
+def _appended(decision: Mapping[str, Any]) -> int:
+    return micros(datetime.fromisoformat(decision["appended_at"])) // 1000
 
 
 def id_key(decision: Mapping[str, Any]) -> IdKey | None:
@@ -63,20 +82,10 @@ def uses_its_id(decision: Mapping[str, Any]) -> bool:
     return all(reason.get("code") != ID_REUSED for reason in decision.get("reasons", ()))
 
 
-def _marked(marks: Marks, data: Mapping[str, Any], offset: int) -> Marks:
-    seen = (data.get("consent_position") or {}).get("offset")
-    decided = micros(datetime.fromisoformat(data["decided_at"]))
-    return replace(
-        marks,
-        last_output=max(offset, -1 if marks.last_output is None else marks.last_output),
-        last_decided_us=max(decided, marks.last_decided_us or 0),
-        consent_seen=max(marks.consent_seen, -1 if seen is None else seen),
-    )
-
-
 def fold_rejected(records: Sequence[Record], marks: Marks, requests: Partition, consents: Partition) -> Told:
     """Folds rejected events about `requests` and `consents`; `marks.rejected_next` is the caller's."""
     settled: list[int] = []
+    last = -1 if marks.last_output is None else marks.last_output
     for record in records:
         data = from_json(record.value or b"{}")
         position = data.get("position") or {}
@@ -84,7 +93,7 @@ def fold_rejected(records: Sequence[Record], marks: Marks, requests: Partition, 
         if about == consents:
             settled.append(position["offset"])
         elif about == requests:
-            # a lost range stands under its last offset
-            last = max(int(position["offset"]), -1 if marks.last_output is None else marks.last_output)
-            marks = replace(marks, last_output=last)
+            last = max(last, position["offset"])  # a lost range stands under its last offset
+    if last >= 0:
+        marks = replace(marks, last_output=last)
     return Told({}, settled, marks)

@@ -16,7 +16,7 @@ from sekisho.gate.clock import Clocks
 from sekisho.gate.limits import GateLimits
 from sekisho.gate.opening import LostRequestsError, bounds, resume_at
 from sekisho.gate.rejecting import Rejecter
-from sekisho.gate.restore import Restorer, Stall
+from sekisho.gate.restore import Progress, Restorer, Source
 from sekisho.gate.skips import Skips
 from sekisho.gate.state import LaneState
 from sekisho.gate.topics import TopicNames, Topics, describe
@@ -147,8 +147,7 @@ class Remedies:
         with tempfile.TemporaryDirectory() as folder:
             state = LaneState(Path(folder))
             try:
-                stall = lambda: Stall(self.clocks, self.limits.restore_seconds)  # noqa: E731
-                await Restorer(reader, parts, state, self.limits.poll_ms, stall).outputs()
+                await Restorer(reader, parts, state, self.limits, self._progress).outputs()
                 marks = state.marks
             finally:
                 state.close()
@@ -159,6 +158,9 @@ class Remedies:
         except LostRequestsError as error:
             return LostRange(partition, error.first, error.last)
         return None
+
+    def _progress(self, _source: Source) -> Progress:
+        return Progress(self.clocks, self.limits.restore_seconds)
 
     def _group(self) -> GroupReader:
         return self.log.group_reader(self.group, [self.names.requests], _Bystander())

@@ -44,6 +44,7 @@ class Report:
         """A lane is in one of telemetry's LANE_STATES now."""
         self._metrics.lanes.set(partition, state)
         if state == "running":
+            self._metrics.restore_left.remove(str(partition))
             self._health.met(f"lane-{partition}")
         else:
             cause = {"taking": "taking", "restoring": "restoring"}.get(state, "partition_held")
@@ -63,6 +64,14 @@ class Report:
     def taken(self, seconds: float) -> None:
         """A lane runs, so long after it was assigned."""
         self._metrics.lane_take_seconds.observe(seconds)
+
+    def restoring(self, partition: int, source: str, left: int) -> None:
+        """A restore goes on: so many offsets of the topic that it reads are left."""
+        self._metrics.restore_left.at(str(partition)).set(left)
+        self._health.unmet(
+            f"lane-{partition}", "restoring", f"the lane is restoring, {left:,} records of {source} are left"
+        )
+        _log.info("lane_restoring", partition=partition, source=source, left=left)
 
     def restored(self, outputs: int, consents: int) -> None:
         """A lane has folded so many output records and so much of its consent partition."""

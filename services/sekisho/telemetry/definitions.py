@@ -173,6 +173,13 @@ RESTORED_RECORDS = Definition(
     "Records read to restore lanes, rejoining ones included.",
     (Label("source", "which topic", RESTORED_FROM),),
 )
+RESTORE_LEFT = Definition(
+    "sekisho_restore_left_records",
+    "gauge",
+    "Offsets that a restoring lane has still to read of the topic that it reads; told every few seconds, by restoring "
+    "lanes only.",
+    (LANE,),
+)
 STATE_REBUILDS = Definition(
     "sekisho_state_rebuilds_total",
     "counter",

@@ -164,6 +164,7 @@ class GateMetrics:
         self.lane_take_seconds = make.histogram(d.LANE_TAKE_SECONDS).metric
         self.lanes_lost = make.counter(d.LANES_LOST)
         self.restored_records = make.counter(d.RESTORED_RECORDS)
+        self.restore_left = make.gauge(d.RESTORE_LEFT)
         self.state_rebuilds = make.counter(d.STATE_REBUILDS)
         self.clock_skew_seconds = make.gauge(d.CLOCK_SKEW_SECONDS).metric
         self._build_info = make.gauge(d.BUILD_INFO)
@@ -182,6 +183,7 @@ class GateMetrics:
         """A lane was let go: none of its series may be taken for a present state."""
         self.lanes.set(lane, None)
         self.consent_lag_seconds.remove(str(lane))
+        self.restore_left.remove(str(lane))
         self.consent_partition_held.remove(str(lane))
 
     def exposition(self) -> bytes:
