@@ -148,6 +148,24 @@ async def test_an_event_misrouted_again_is_rejected(world: World) -> None:
     await world.wait_for(world.names.consents, 1)
 
 
+async def test_a_router_whose_offsets_were_lost_writes_no_rejection_again(world: World) -> None:
+    """Offsets expire after 7 days without a gate: what was forwarded is forwarded again, what was rejected is not."""
+    gate = await world.gate("a")
+    first = suspension(subject_in(3))
+    again = consent(first, SUSPENDED)
+    again = again._replace(headers=[*again.headers, (FIRST_POSITION, b"somewhere/1/2")])
+    await world.put(world.names.consents, again, 0)
+    await world.rejected(1)
+    await world.tell(suspension(subject_in(2)), partition=0)
+    await world.wait_for(world.names.consents, 3)
+    await world.stop(gate)
+    await world.log.delete_group_offsets(f"{world.prefix}router")
+    await world.gate("b")
+    await world.wait_for(world.names.consents, 4)
+    await settle(world)
+    await world.rejected(1)
+
+
 # events that cannot be decoded
 
 

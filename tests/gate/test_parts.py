@@ -160,6 +160,21 @@ def test_only_a_record_whose_own_turn_does_not_fit_is_guilty() -> None:
     assert trouble.is_singling(12)
 
 
+def test_turns_of_waiting_rejections_grow_again_after_they_were_made_smaller() -> None:
+    """A failure halves them; turns that were committed double them, but not at once: a try that fails ends the lane."""
+    trouble = Trouble(attempts=2)
+    most = trouble.pending_most(0)
+    trouble.failed_with_pending(most, alone=True)
+    assert trouble.pending_most(0) == most // 2
+    sizes = []
+    for _ in range(20):
+        trouble.done_pending()
+        sizes.append(trouble.pending_most(0))
+    assert sizes[0] == most // 2
+    assert sizes[-1] == most
+    assert sizes == sorted(sizes)
+
+
 def test_what_is_put_back_comes_next() -> None:
     """The inbox keeps the partition's order and knows its size; emptying it voids what was fetched before."""
     inbox = Inbox()

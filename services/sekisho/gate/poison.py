@@ -8,6 +8,8 @@ from sekisho.log.port import SendError, TooLargeError
 
 _PENDING: Final = 100
 """Rejections of consent events written in one turn, at most."""
+_DONE_BEFORE_MORE: Final = 8
+"""Turns in a row with as many of them as may be, before twice as many are tried: a try that fails ends the lane."""
 
 
 class Trouble:
@@ -22,6 +24,7 @@ class Trouble:
         self._apart = False
         self._pending_first = False
         self._pending_most = _PENDING
+        self._pending_done = 0
 
     def failed(self, first: int, last: int, error: SendError) -> None:
         """A turn over the requests `first`..`last` failed at a send."""
@@ -53,12 +56,17 @@ class Trouble:
         """A turn that carried so many of them failed at a send: they go next, without requests, fewer if they had
         been `alone`."""
         self._apart = self._pending_first = True
+        self._pending_done = 0
         if alone:
             self._pending_most = max(1, pending // 2)
 
     def done_pending(self) -> None:
         """A turn with those that waited was committed: the requests' turn is next."""
         self._pending_first = False
+        self._pending_done += 1
+        if self._pending_done >= _DONE_BEFORE_MORE:
+            self._pending_done = 0
+            self._pending_most = min(_PENDING, self._pending_most * 2)
 
     def pending_most(self, requests: int) -> int:
         """How many of them a turn of so many requests carries: none while the two are kept apart."""

@@ -56,13 +56,17 @@ class RouterLane(Lane):
         self._unsaved = 0
         self._saved_at = seat.clocks.steady()
         self._next: int | None = None
+        self._written: frozenset[int] = frozenset()
+        """Records that have their rejected event though the group's offset, lost since, no longer says so."""
 
     async def take(self) -> int:
-        """Where the group stands; else the log's start: what is forwarded again changes nothing, by its event id."""
+        """Where the group stands; else the log's start: what is forwarded again changes nothing, by its event id, and
+        what was rejected is not rejected again."""
         await self._skips.open()
         committed = await self.call(self.seat.group.committed(self.seat.at))
         if committed is not None:
             return committed
+        self._written = await self._skips.written()
         return (await self.call(bounds(self.desk.watermarks, self.seat.at))).start
 
     def release_now(self) -> None:
@@ -123,6 +127,8 @@ class RouterLane(Lane):
                 continue  # by its key alone: a new group looks through all that was ever told (2 µs each, not 60)
             read = reading.read(item)
             if not isinstance(read, Elsewhere):
+                continue
+            if item.offset in self._written:
                 continue
             if self._trouble.is_guilty(item.offset):
                 rejected.setdefault("too_large", []).append(self._reject(item, "too_large", TOO_LARGE))

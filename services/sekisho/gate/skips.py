@@ -1,4 +1,5 @@
-"""Which records of a partition an operator has passed in writing: `skipped` rejected events (runtime.md, Poison)."""
+"""Which records of a partition have their rejected event already, and which of them an operator has passed in writing:
+`skipped` (runtime.md, Poison)."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ class Skips:
         self._about = about
         self._limits = limits
         self._skipped: set[int] = set()
+        self._written: set[int] | None = None
 
     async def open(self) -> None:
         """Starts at the beginning of what is there. Raises UnavailableError, MissingTopicError."""
@@ -34,6 +36,15 @@ class Skips:
             await self._read_on()
         return offset in self._skipped
 
+    async def written(self) -> frozenset[int]:
+        """The offsets of all records that have their rejected event by now: all is read for it, from the beginning."""
+        self._reader.seek(self._rejected, await self._reader.start_offset(self._rejected))
+        found: set[int] = set()
+        self._written = found
+        await self._read_on()
+        self._written = None
+        return frozenset(found)
+
     async def _read_on(self) -> None:
         end = await self._reader.last_stable_offset(self._rejected)
         self._reader.resume(self._rejected)
@@ -46,7 +57,9 @@ class Skips:
     def _note(self, value: bytes | None) -> None:
         data = from_json(value or b"{}")
         position = data.get("position") or {}
-        if (position.get("topic"), position.get("partition")) == self._about and data.get(
-            "cause"
-        ) == "skipped":
+        if (position.get("topic"), position.get("partition")) != self._about:
+            return
+        if data.get("cause") == "skipped":
             self._skipped.add(position["offset"])
+        if self._written is not None:
+            self._written.add(position["offset"])
