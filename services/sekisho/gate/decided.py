@@ -66,8 +66,9 @@ class Decided:
     def committed_entries(self, first_offset: int) -> dict[IdKey, IdEntry]:
         """The entries with their decisions' offsets: those of one turn are adjacent."""
         return {
-            key: entry._replace(decision_offset=first_offset + entry.decision_offset)
-            for key, entry in self.entries.items()
+            # not by _replace, which takes three times as long (1 µs)
+            key: IdEntry(request, appended_ms, digest, first_offset + index)
+            for key, (request, appended_ms, digest, index) in self.entries.items()
         }
 
     def marks(self, before: Marks, consent_next: int, first_offset: int | None) -> Marks:

@@ -29,9 +29,11 @@ class Asked(NamedTuple):
     """One request as read: what it asks, or what is wrong with it."""
 
     record: Record
-    request: AccessRequest | None
-    digest: str
-    key: IdKey | None
+    request: AccessRequest | None = None
+    digest: str = ""
+    key: IdKey | None = None
+    content: bytes = b""
+    """The digest's 32 bytes."""
     readable: Readable | None = None
     error: RejectedMessageError | None = None
     first: IdEntry | None = None

@@ -80,30 +80,29 @@ class Turn:
 
     def _opened(self, record: Record) -> Asked:
         try:
-            request = access_requests.receive(
+            request, digest, content = access_requests.receive_digested(
                 record.headers, record.key, record.value, largest=self._rules.value_bytes
             )
             key = IdKey(request.subject_id, request.requester.organization, request.request_id)
-            return Asked(record, request, access_requests.digest(request), key)
+            return Asked(record, request, digest, key, content)
         except InvalidMessageError as error:
             readable = error.readable
             if readable is None:
-                return Asked(record, None, "", None, error=error)
-            return Asked(record, None, readable.digest, _key_of(readable), readable, error)
+                return Asked(record, error=error)
+            content = digest_bytes(readable.digest)
+            return Asked(record, None, readable.digest, _key_of(readable), content, readable, error)
         except RejectedMessageError as error:
-            return Asked(record, None, "", None, error=error)
+            return Asked(record, error=error)
         except Exception as error:  # noqa: BLE001  whatever one record does to its reader is that record's
             _log.error("request_defect", partition=record.partition, offset=record.offset, exc_info=error)
-            return Asked(record, None, "", None, error=RejectedMessageError("unreadable", DEFECT))
+            return Asked(record, error=RejectedMessageError("unreadable", DEFECT))
 
     def lookups(self, asked: Sequence[Asked | Undecodable]) -> set[int]:
         """Offsets of the committed decisions that duplicates in this batch repeat."""
         return {
             each.first.decision_offset
             for each in asked
-            if isinstance(each, Asked)
-            and each.first is not None
-            and each.first.digest == digest_bytes(each.digest)
+            if isinstance(each, Asked) and each.first is not None and each.first.digest == each.content
         }
 
     def _within_window(self, record: Record, entry: IdEntry | None) -> IdEntry | None:
@@ -164,7 +163,7 @@ class Turn:
         entry = self._known_entry(asked, out)
         answer = None
         if asked.request is not None or asked.readable is not None:
-            if entry is not None and entry.digest == digest_bytes(asked.digest):
+            if entry is not None and entry.digest == asked.content:
                 answer = self._repeated(asked, entry, firsts, out)
             elif entry is not None:
                 reused = refusal(asked, req.ID_REUSED, kind="id", first=entry.request_offset)
@@ -261,7 +260,7 @@ class Turn:
             out.recorded[answer.recorded] += 1
         if entry is None and asked.key is not None:
             out.entries[asked.key] = IdEntry(
-                record.offset, record.timestamp, digest_bytes(asked.digest), len(out.decisions) - 1
+                record.offset, record.timestamp, asked.content, len(out.decisions) - 1
             )
         out.duplicates += answer.repeated
         out.tallies[Tally(answer.effect, _action(asked) or NONE, answer.reason)] += 1
