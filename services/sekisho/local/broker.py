@@ -26,7 +26,7 @@ from sekisho.local.jvm import ENVIRONMENT, java_command
 from sekisho.local.ports import free_ports, is_free
 from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits, tail
 from sekisho.local.properties import Node, Place, render, server_properties
-from sekisho.local.recovery import give_up_old_self, was_cut_off
+from sekisho.local.recovery import give_up_old_self, has_old_self
 
 _PORT_TAKEN = re.compile("BindException|Address already in use")
 _TELLING = re.compile(r" ERROR |^Error |error: |^Caused by: |^Exception in|^[\w.$]+(?:Exception|Error)\b")
@@ -195,7 +195,7 @@ class LocalKafka:
         config.write_text(render(server_properties(node, quorum, logs, self._properties)), "utf-8")
         command = java_command(self._jars, folder, self._limits.heap)
         self._format(command, config, folder)
-        if len(quorum) == 1 and was_cut_off(logs):
+        if len(quorum) == 1 and has_old_self(logs):
             # where there are others, they have given it up: a leader is chosen among them, and never missing
             give_up_old_self(self._name, command, folder, node, self._limits.process)
         self._node = node

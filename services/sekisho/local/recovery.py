@@ -1,9 +1,11 @@
-"""What a broker that is alone does before it comes back after a crash: it gives up what it was (ADR 0013).
+"""What a broker that is alone does before it comes back: it gives up what it was (ADR 0013).
 
 Kafka 4.3 [S/M]: the controller in it still takes the dead broker for alive, so the new one believes at first that it leads
 its partitions, and starts to end the transactions that had been answered and had no markers yet. A moment later the dead
 one's session ends and nobody leads; in that moment Kafka takes the partitions for deleted, skips their markers, and notes the
-transaction as complete: it then stays open for ever. A broker that starts with its old self given up never gets there.
+transaction as complete: it stays open, and shares the fate of its producer's next one. A broker that starts with its old self
+given up never gets there; one that ends in order would get there at its end, and so does not tell its controller
+(properties.py, `controlled.shutdown.enable`).
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ _ALREADY_SECONDS: Final = 10 * SESSION_MS / 1000
 """An active controller that has given nobody up by then has nobody to give up: the broker died before it served."""
 
 
-def was_cut_off(logs: Path) -> bool:
-    """Whether a node ran on this data and did not end in order: Kafka leaves a file when it does."""
-    return (logs / "__cluster_metadata-0").is_dir() and not (logs / ".kafka_cleanshutdown").exists()
+def has_old_self(logs: Path) -> bool:
+    """Whether a node ran on this data before."""
+    return (logs / "__cluster_metadata-0").is_dir()
 
 
 def give_up_old_self(
     name: str, command: Sequence[str], folder: Path, node: Node, limits: ProcessLimits
 ) -> None:
-    """Runs only the node's controller until it has taken the broker that was cut off out of the cluster (about 2 s).
+    """Runs only the node's controller until it has taken the broker that ended out of the cluster (about 2 s).
 
     Where that does not come about, the broker's own start goes on as it would have and tells what is wrong. Raises
     ProcessError when no process can be started.
