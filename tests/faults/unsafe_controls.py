@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sekisho.log.port import AssignmentListener, Outgoing, Partition
@@ -25,42 +25,48 @@ class Controls:
 class Frozen:
     """A process that is told nothing for a while: what its group decides meanwhile reaches it when it wakes."""
 
-    def __init__(self, *, frozen: bool = False) -> None:
-        self.frozen = frozen
-        self._missed: list[Callable[[], Awaitable[None] | None]] = []
+    def __init__(self) -> None:
+        self.frozen = False
+        self._listeners: list[_FrozenListener] = []
 
     def listener(self, listener: AssignmentListener) -> AssignmentListener:
         """Stands between a group and its member."""
-        return _FrozenListener(self, listener)
-
-    def misses(self, call: Callable[[], Awaitable[None] | None]) -> None:
-        self._missed.append(call)
+        self._listeners.append(_FrozenListener(self, listener))
+        return self._listeners[-1]
 
     async def wake(self) -> None:
-        """Hears all that it missed, in order."""
+        """Hears what came of all that it missed."""
         self.frozen = False
-        for call in self._missed:
-            waited = call()
-            if waited is not None:
-                await waited
+        for each in self._listeners:
+            await each.catch_up()
 
 
 class _FrozenListener(AssignmentListener):
     def __init__(self, state: Frozen, listener: AssignmentListener) -> None:
         self._state = state
         self._listener = listener
+        self._revoked: frozenset[Partition] = frozenset()
+        self._assigned: frozenset[Partition] | None = None
 
     def assigned(self, partitions: frozenset[Partition]) -> None:
         if self._state.frozen:
-            self._state.misses(lambda: self._listener.assigned(partitions))
+            self._assigned = partitions
         else:
             self._listener.assigned(partitions)
 
     async def revoked(self, partitions: frozenset[Partition]) -> None:
         if self._state.frozen:
-            self._state.misses(lambda: self._listener.revoked(partitions))
+            self._revoked |= partitions
+            self._assigned = None
         else:
             await self._listener.revoked(partitions)
+
+    async def catch_up(self) -> None:
+        """As after a process was stopped and goes on: all that it had is gone, what it has now is new."""
+        if self._revoked:
+            await self._listener.revoked(self._revoked)
+        if self._assigned is not None:
+            self._listener.assigned(self._assigned)
 
 
 Tamper = Callable[[Partition, Sequence[Outgoing]], Sequence[Outgoing]]
