@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.decision import commons
-from sekisho.domain.decision import _Shape
+from sekisho.domain.decision import _shape
 from sekisho.domain.request import AccessRequest, Acquisition
 
 NOT_OF_THE_QUESTION = {"request_id", "requested_at", "subject_id", "minimum_consent_position", "list_id"}
@@ -17,4 +17,4 @@ def test_every_part_of_a_request_is_in_its_shape_but_ids_times_and_positions() -
     for name in AccessRequest._fields:
         other: dict[str, Any] = {name: Acquisition(improper=True)}
         changed = request._replace(**other)
-        assert (_Shape(changed) == _Shape(request)) is (name in NOT_OF_THE_QUESTION), name
+        assert (_shape(changed) == _shape(request)) is (name in NOT_OF_THE_QUESTION), name

@@ -12,7 +12,7 @@ from typing import Final
 
 from sekisho.domain.calendar import age_reached_on, tokyo_day
 from sekisho.domain.case import Answer, Candidate, Case
-from sekisho.domain.events import ConsentGranted, ConsentRecipient
+from sekisho.domain.events import ConsentGranted
 from sekisho.domain.question import Need
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
@@ -180,16 +180,15 @@ def _common(case: Case, grant: ConsentGranted) -> tuple[Cite, ...]:
     return tuple(failed)
 
 
-def _shown(entry: ConsentRecipient) -> bool:
-    return bool(entry.name and entry.contact and entry.purpose)
-
-
 def _recipient(grant: ConsentGranted, recipient: str, purpose: str) -> Cite | None:
     """PROV-1: the recipient's name, contact and purpose were shown, and the purpose is this one."""
-    shown = [entry for entry in grant.recipients if entry.id == recipient and _shown(entry)]
-    if not shown:
-        return SCOPE_RECIPIENT
-    return None if any(entry.purpose == purpose for entry in shown) else RECIPIENTS_PURPOSE
+    fault = SCOPE_RECIPIENT
+    for entry in grant.recipients:
+        if entry.id == recipient and entry.name and entry.contact and entry.purpose:
+            if entry.purpose == purpose:
+                return None
+            fault = RECIPIENTS_PURPOSE
+    return fault
 
 
 def _for_purpose(grant: ConsentGranted, purpose: str, recipient: str | None) -> tuple[Cite, ...]:
@@ -213,23 +212,24 @@ def consult(case: Case, need: Need) -> list[Answer]:
     An empty answer means that there is no such consent at all. Every consent that serves is noted as such; where none
     does, each is a near miss with all its failed clauses.
     """
-    found = case.candidates.get((need.purpose, need.names))
+    kinds, purpose, asked, _, _, _, _, names, *_, ids = need
+    found = case.candidates.get((purpose, names))
     if found is None:
-        found = case.candidates[need.purpose, need.names] = (_candidates(case, need), {})
+        found = case.candidates[purpose, names] = (_candidates(case, need), {})
     candidates, answered = found
-    examined = [candidate for candidate in candidates if candidate[1] in need.kinds]
+    examined = [candidate for candidate in candidates if candidate[1] in kinds]
     if not examined:
-        return [()] * len(need.asked)
+        return [()] * len(asked)
     if len(examined) < len(candidates):
-        return _answers(case, need.ids, examined)
+        return _answers(case, ids, examined)
     # Where all candidates can serve both, WALL's answer for an item is PURP's too: a sixth of a common decision.
-    unanswered = [item for item in need.ids if item not in answered] if answered else need.ids
+    unanswered = [item for item in ids if item not in answered] if answered else ids
     if unanswered:
         answers = _answers(case, unanswered, examined)
-        answered.update(zip(unanswered, answers, strict=True))
-        if len(unanswered) == len(need.ids):
+        answered.update(zip(unanswered, answers))  # noqa: B905  of one length; `strict` costs as much as it does
+        if len(unanswered) == len(ids):
             return answers
-    return [answered[item] for item in need.ids]
+    return [answered[item] for item in ids]
 
 
 def _answers(case: Case, needing: Sequence[str], examined: list[Candidate]) -> list[Answer]:
