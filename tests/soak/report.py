@@ -18,8 +18,8 @@ from soak.plan import GATES, STEADY
 from soak.sampling import Sample, quantile
 from soak.trends import Trend, lives, trend
 
-WARM_UP_S: Final = 120.0
-"""Of each process: imports, caches and RocksDB's buffers fill first."""
+WARM_UP_S: Final = 600.0
+"""Of each process, a sixth of a shorter run: caches, the allocator's arenas and RocksDB's buffers fill first."""
 
 Rows = Sequence[Sequence[object]]
 
@@ -49,7 +49,7 @@ def write(drive: Drive, folder: Path, started: datetime) -> Path:
             [_verdict(each) for each in drive.outcome.verdicts],
         ),
         "## Growth\n",
-        f"A straight line within each life of a process, its first {WARM_UP_S:.0f} s left out; {STEADY} is never ended "
+        f"A straight line within each life of a process, its first {_warm_up(samples):.0f} s left out; {STEADY} is never ended "
         "by the driver.\n",
         _growth(samples),
         "## Curves\n",
@@ -120,6 +120,10 @@ def _found(drive: Drive) -> str:
     )
 
 
+def _warm_up(samples: Sequence[Sample]) -> float:
+    return min(WARM_UP_S, samples[-1]["t"] / 6) if samples else WARM_UP_S
+
+
 def _verdict(each: Verdict) -> tuple[object, ...]:
     which = "all" if each.partitions is None else f"partition {min(each.partitions)}"
     return (
@@ -130,14 +134,15 @@ def _verdict(each: Verdict) -> tuple[object, ...]:
 
 def _growth(samples: Sequence[Sample]) -> str:
     rows = [
-        ("memory (RSS, MB)", name, *_trend(trend(lives(samples, name, "rss_mb"), WARM_UP_S)))
+        ("memory (RSS, MB)", name, *_trend(trend(lives(samples, name, "rss_mb"), _warm_up(samples))))
         for name in ("broker", *GATES)
     ]
     rows += [
-        ("state (MB)", name, *_trend(trend(lives(samples, name, "state_mb"), WARM_UP_S))) for name in GATES
+        ("state (MB)", name, *_trend(trend(lives(samples, name, "state_mb"), _warm_up(samples))))
+        for name in GATES
     ]
     rows += [
-        ("file descriptors", name, *_trend(trend(lives(samples, name, "fds"), WARM_UP_S)))
+        ("file descriptors", name, *_trend(trend(lives(samples, name, "fds"), _warm_up(samples))))
         for name in ("broker", *GATES)
     ]
     head = ("what", "process", "per hour", "R²", "first", "last", "lives", "observed (h)")
