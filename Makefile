@@ -6,7 +6,7 @@ CODE := services tests deploy/setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup fetch demo test fire lint bench soak drive clean \
+.PHONY: help setup fetch demo test fire faults lint bench soak drive clean \
 	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
 	format schemas reference lock relock-kafka wheel
 
@@ -83,6 +83,9 @@ schemas: setup ## write the JSON Schemas and the AsyncAPI document anew
 
 reference: setup ## write the pages of settings and metrics anew
 	$(BIN)/python -m sekisho.reference docs
+
+faults: setup ## write docs/faults.md, what the fault tests prove, anew
+	PYTHONPATH=tests $(BIN)/python -m faults.page docs/faults.md
 
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation

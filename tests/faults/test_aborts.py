@@ -27,11 +27,12 @@ FAILURES: list[tuple[Step, LogError]] = [
 ]
 
 
+@pytest.mark.scenario("abort injected at every step of a turn")
 @pytest.mark.parametrize(
     ("step", "error"), FAILURES, ids=lambda each: str(getattr(each, "value", type(each).__name__))
 )
 async def test_a_turn_that_fails_at_any_step_is_done_anew(
-    kafka_world: World, step: Step, error: LogError
+    kafka_world: World, step: Step, error: LogError, fire: int
 ) -> None:
     """Whatever fails in a transaction: the lane is let go and taken again; nothing is lost, nothing is doubled."""
     faults = Faults()
@@ -42,8 +43,9 @@ async def test_a_turn_that_fails_at_any_step_is_done_anew(
         gate = await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults), ready=False)
         await load.more(20)
         if step is not Step.START:
-            faults.fail(step, error, skip=1)
-            faults.fail(step, error, skip=3)
+            for round_ in range(fire):
+                faults.fail(step, error, skip=1 + round_)
+                faults.fail(step, error, skip=3 + round_)
         await kafka_world.until(lambda: faults.is_spent)
         await load.more(20)
     await all_answered(kafka_world.log, names)
@@ -53,6 +55,7 @@ async def test_a_turn_that_fails_at_any_step_is_done_anew(
     assert report.counts.requests == load.requests
 
 
+@pytest.mark.scenario("abort injected at every step of a turn")
 async def test_an_abort_that_fails_too_is_survived(kafka_world: World) -> None:
     """When neither the turn nor its abort get an answer, the next owner's start ends the transaction."""
     faults = Faults()
@@ -69,6 +72,7 @@ async def test_an_abort_that_fails_too_is_survived(kafka_world: World) -> None:
     assert report.ok, str(report)
 
 
+@pytest.mark.scenario("abort injected at every step of a turn")
 async def test_a_turn_that_grew_too_old_is_aborted_and_done_anew(kafka_world: World) -> None:
     """A deliberate abort keeps the writer and seeks back: its requests are decided by the next turn."""
     faults = Faults()

@@ -65,6 +65,7 @@ async def _with_a_large_one(world: World, controls: Controls) -> CheckReport:
     return await judged(world.log, TopicNames(*world.names))
 
 
+@pytest.mark.control("the await of the sends")
 async def test_a_send_that_is_not_awaited_loses_requests_and_is_found(any_world: World) -> None:
     """A failed send does not poison a transaction: without the await its turn commits, and answers are missing."""
     report = await _with_a_large_one(any_world, Controls(unsafe_no_await=True))
@@ -113,6 +114,7 @@ async def _until_one_is_answered(world: World) -> None:
     raise AssertionError("nothing is answered any more")
 
 
+@pytest.mark.control("the seek after an abort")
 async def test_without_the_seek_an_aborted_turn_is_passed_over_and_found(any_world: World) -> None:
     """The next commit passes over the requests of the aborted turn: they are never answered."""
     report = await _with_an_abort(any_world, Controls(unsafe_no_seek_back=True))
@@ -158,12 +160,14 @@ async def _with_a_hidden_stop(world: World, controls: Controls) -> CheckReport:
     return await judged(world.log, TopicNames(*names))
 
 
+@pytest.mark.control("the high watermark")
 async def test_a_decision_up_to_the_stable_end_only_is_found(any_world: World) -> None:
     """The stable end hides an acknowledged suspension behind an open transaction: a decision up to it is stale."""
     report = await _with_a_hidden_stop(any_world, Controls(unsafe_no_high_watermark=True))
     assert report.totals == {"decision.stale_consents": 1}, str(report)
 
 
+@pytest.mark.scenario("an open upstream transaction before an acknowledged suspension")
 async def test_a_decision_up_to_the_high_watermark_knows_the_stop(any_world: World) -> None:
     """The same with the high watermark: the decision waits for the transaction, and refuses."""
     report = await _with_a_hidden_stop(any_world, Controls())

@@ -22,7 +22,10 @@ ROTATION = [
 ]
 
 
-async def test_gates_killed_in_rotation_under_load(kafka_world: World, broker: str, tmp_path: Path) -> None:
+@pytest.mark.scenario("SIGTERM and kill -9 rotated over three gates")
+async def test_gates_killed_in_rotation_under_load(
+    kafka_world: World, broker: str, tmp_path: Path, fire: int
+) -> None:
     """SIGKILL and SIGTERM over three gates while requests go on: each is answered once, rightly and in order."""
     names = TopicNames(*kafka_world.names)
     three = Gates(
@@ -31,7 +34,7 @@ async def test_gates_killed_in_rotation_under_load(kafka_world: World, broker: s
     async with three as gates:
         async with Load(kafka_world.log, names, kafka_world.partitions, seed=1, per_second=120) as load:
             await load.more(200)
-            for name, how in ROTATION:
+            for name, how in ROTATION * fire:
                 await gates.end(name, how)
                 await load.more(100)
                 await gates.start(name)
@@ -43,6 +46,7 @@ async def test_gates_killed_in_rotation_under_load(kafka_world: World, broker: s
     assert min(report.counts.records, report.counts.duplicates, report.counts.forwarded) > 0
 
 
+@pytest.mark.scenario("state deleted while gates are down")
 async def test_state_deleted_while_gates_are_down(kafka_world: World, broker: str, tmp_path: Path) -> None:
     """A gate whose folder is gone folds the topics anew: duplicates of what it answered before are known."""
     names = TopicNames(*kafka_world.names)

@@ -17,6 +17,7 @@ from sekisho.log.port import Outgoing, Partition
 pytestmark = pytest.mark.broker
 
 
+@pytest.mark.scenario("lane A→B→A with the state of A deleted")
 async def test_lanes_that_move_with_their_state_deleted(kafka_world: World) -> None:
     """Lane A→B→A, A's folder deleted in between: what B answered is known to A again."""
     names = TopicNames(*kafka_world.names)
@@ -40,6 +41,7 @@ async def test_lanes_that_move_with_their_state_deleted(kafka_world: World) -> N
     assert report.counts.duplicates > 0
 
 
+@pytest.mark.scenario("a value over its limit")
 async def test_an_oversized_message_among_good_ones_costs_no_other(kafka_world: World) -> None:
     """A value above the limit gets its rejected event; those before and behind it their decisions."""
     names, lane = TopicNames(*kafka_world.names), 1
@@ -58,6 +60,7 @@ async def test_an_oversized_message_among_good_ones_costs_no_other(kafka_world: 
     assert (report.counts.decisions, report.counts.unreadable, report.counts.rejected) == (6, 1, 2)
 
 
+@pytest.mark.scenario("an output over its limit")
 async def test_an_answer_that_the_log_does_not_take_among_good_ones(bare_kafka_world: World) -> None:
     """A turn that fails twice is run one record at a time under load: the guilty request is refused, in writing."""
     world = bare_kafka_world
@@ -83,6 +86,7 @@ async def test_an_answer_that_the_log_does_not_take_among_good_ones(bare_kafka_w
     assert [each["circumstances"]["code"] for each in refused] == ["request.too_large"]
 
 
+@pytest.mark.control("every transaction ends")
 async def test_a_transaction_left_open_is_found_until_it_ends(kafka_world: World) -> None:
     """The read_committed and read_uncommitted ends of an output differ while a transaction is open: a finding."""
     names = TopicNames(*kafka_world.names)
