@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -99,6 +100,26 @@ def test_a_message_is_read_by_likeness_from_its_third_time_on(monkeypatch: pytes
     assert (found.request.request_id, found.request.subject_id) == ("r-2", "C-000002")
     assert found.digest == access_requests.digest(found.request)
     assert found.request == whole
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["request_id", "requested_at", "subject"])))
+def test_fields_may_stand_in_any_order(order: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each order is a likeness of its own, and each value is told as what it is."""
+
+    def written(*values: str) -> bytes:
+        told = asked(*values)
+        return data(
+            {order[0]: told[order[0]], **{name: told[name] for name in told if name not in order}}
+            | {name: told[name] for name in order}
+        )
+
+    for values in (("r-1", TIMES[0], "C-1"), ("C-1", TIMES[1], "r-1")):
+        learned(written(*values))
+    value = written("r-2", TIMES[1], "C-2")
+    whole = in_full(HEADERS, b"C-2", value)
+    monkeypatch.setattr(access_requests, "read", lambda *_, **__: pytest.fail("read in full"))
+    assert by_likeness(HEADERS, b"C-2", value) == whole
+    assert (whole.request.request_id, whole.request.subject_id) == ("r-2", "C-2")
 
 
 LIKE = data(asked("r-1", TIMES[0], "C-000001"))

@@ -32,7 +32,6 @@ _STRING: Final = rb'\s*:\s*"([^"\\\x00-\x1f\x7f]+)"'
 _REQUEST_ID: Final = re.compile(rb'"request_id"' + _STRING)
 _REQUESTED_AT: Final = re.compile(rb'"requested_at"' + _STRING)
 _SUBJECT_ID: Final = re.compile(rb'"subject"\s*:\s*\{\s*"id"' + _STRING)
-"""In the contract's order, which is the alphabet's too. A message in another order is read in full."""
 
 
 class Received(NamedTuple):
@@ -136,17 +135,11 @@ def likeness_of(data: bytes) -> Likeness | None:
     """A message split at its three values; None where they do not stand in the usual way."""
     if len(data) > LARGEST:
         return None
-    first = _REQUEST_ID.search(data)
-    if first is None:
+    first, second, third = _REQUEST_ID.search(data), _REQUESTED_AT.search(data), _SUBJECT_ID.search(data)
+    if first is None or second is None or third is None:
         return None
-    one, two = first.span(1)
-    second = _REQUESTED_AT.search(data, two)
-    if second is None:
-        return None
-    three, four = second.span(1)
-    third = _SUBJECT_ID.search(data, four)
-    if third is None:
-        return None
-    five, six = third.span(1)
-    around = _Around(data[:one], data[two:three], data[four:five], data[six:])
-    return around, _Values(data[one:two], data[three:four], data[five:six])
+    (one, two), (three, four), (five, six) = spans = first.span(1), second.span(1), third.span(1)
+    values = _Values(data[one:two], data[three:four], data[five:six])
+    if not two <= three <= five:  # not the contract's order
+        (one, two), (three, four), (five, six) = sorted(spans)
+    return _Around(data[:one], data[two:three], data[four:five], data[six:]), values
