@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sekisho.log.kafka import KafkaConfig, KafkaSecurity
 
 PLAINTEXT = KafkaSecurity(
@@ -42,3 +44,8 @@ def kafka_config(bootstrap: str, client_id: str = "test") -> KafkaConfig:
         fetch_max_bytes=8_388_608,
         partition_fetch_max_bytes=1_048_576,
     )
+
+
+def patient(bootstrap: str) -> KafkaConfig:
+    """For a sender whose brokers are taken away: it waits until they are back, however slow the machine is."""
+    return replace(kafka_config(bootstrap), call_timeout_s=180)

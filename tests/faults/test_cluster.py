@@ -18,7 +18,7 @@ from faults.judge import all_answered, judged
 from faults.load import Load
 from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.world import World
-from kafka_settings import kafka_config
+from kafka_settings import patient
 from sekisho.audit import TopicNames
 from sekisho.local.broker import LocalKafka
 from sekisho.local.service import sekisho_command
@@ -45,7 +45,7 @@ def cluster(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFacto
 async def world(cluster: Cluster, topic_prefix: str, tmp_path: Path) -> AsyncIterator[World]:
     """A deployment on the cluster, its topics made by `sekisho topics create` as an operator does."""
     await asyncio.to_thread(cluster.settled)
-    world = World(KafkaLog(kafka_config(cluster.bootstrap)), topic_prefix, tmp_path)
+    world = World(KafkaLog(patient(cluster.bootstrap)), topic_prefix, tmp_path)
     variables = {
         "SEKISHO_KAFKA_BOOTSTRAP": cluster.bootstrap,
         "SEKISHO_TOPIC_PREFIX": topic_prefix,
