@@ -11,10 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from sekisho.log.client_internals import ask_coordinator, close_consumer, track_topic
 from sekisho.log.kafka_config import KafkaConfig
 from sekisho.log.kafka_errors import bounded, connecting
-from sekisho.log.port import MissingTopicError, Partition
+from sekisho.log.port import MissingTopicError, Partition, UnavailableError
 from sekisho.log.stable_offsets import StableOffsetFetch, UnstableOffsetError, offset_in
 
 UNSTABLE_POLL_S = 0.005  # markers take milliseconds
+_BEFORE_THE_CALLER = 0.9  # a lane bounds its calls by the same time, and could not say what was waited for
 
 
 class OffsetsClient:
@@ -50,16 +51,26 @@ class OffsetsClient:
         when one stays open, or nobody answers."""
         what = f"committed offset of {group} in {at.topic}-{at.partition}"
         client = self._client or await self._connect()
-        async with bounded(what, self._config.call_timeout_s):
-            while True:
-                try:
-                    return offset_in(await ask_coordinator(client, group, StableOffsetFetch(group, at)))
-                except UnstableOffsetError:
-                    await asyncio.sleep(UNSTABLE_POLL_S)
-                except kafka.KafkaError as error:
-                    if not error.retriable:
-                        raise
-                    await asyncio.sleep(self._config.retry_backoff_ms / 1000)
+        waits = False
+        try:
+            async with bounded(what, _BEFORE_THE_CALLER * self._config.call_timeout_s):
+                while True:
+                    try:
+                        return offset_in(await ask_coordinator(client, group, StableOffsetFetch(group, at)))
+                    except UnstableOffsetError:
+                        waits = True
+                        await asyncio.sleep(UNSTABLE_POLL_S)
+                    except kafka.KafkaError as error:
+                        if not error.retriable:
+                            raise
+                        await asyncio.sleep(self._config.retry_backoff_ms / 1000)
+        except UnavailableError as error:
+            if waits:
+                raise UnavailableError(
+                    f"{what}: a transaction that holds it is still not ended; if this lasts longer than a transaction may "
+                    "live, its markers are lost: see `kafka-transactions.sh find-hanging`, and ADR 0013"
+                ) from error
+            raise
 
     async def close(self) -> None:
         async with self._starting:
