@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gate.world import PARTITIONS, World, rulebook, subject_in, suspension
+from gate.world import PARTITIONS, World, request, rulebook, subject_in, suspension
 from sekisho.bootstrap import gate_vocabulary
 from sekisho.gate.decided import Decided, Tally
 from sekisho.gate.report import Report
+from sekisho.telemetry.definitions import TURN_PHASES
 from sekisho.telemetry.health import Health
 from sekisho.telemetry.metrics import GateMetrics
 from sekisho.telemetry.turn import TurnLine
@@ -67,3 +68,14 @@ async def test_consent_events_applied_by_running_lanes_are_counted(world: World)
     await world.tell(suspension(subject_in(3)))
     await world.until(lambda: counted(metrics, "sekisho_consents_applied_total") >= 2)
     assert counted(metrics, "sekisho_consents_applied_total") == 2
+
+
+async def test_a_turn_tells_where_its_time_went(world: World) -> None:
+    """Every phase is told of a committed turn, those that only wait too."""
+    gate = await world.gate()
+    await world.ask(request(subject_in(0)))
+    await world.decisions(1)
+    metrics = world.metrics[id(gate)]
+    await world.until(lambda: counted(metrics, "sekisho_transactions_total", outcome="committed") == 1)
+    for phase in TURN_PHASES:
+        assert counted(metrics, "sekisho_turn_seconds_count", phase=phase) == 1, phase

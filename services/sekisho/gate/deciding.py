@@ -6,7 +6,7 @@ One turn is one group commit with no linger: the next batch gathers while this o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -17,7 +17,7 @@ from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
 from sekisho.gate.inbox import Item, Undecodable
 from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Phase, Seat, TurnTooOldError
-from sekisho.gate.lookup import Lookup, newest_record
+from sekisho.gate.lookup import DecisionLostError, Lookup, newest_record
 from sekisho.gate.opening import (
     Bounds,
     bounds,
@@ -57,6 +57,8 @@ class DecidingLane(Lane):
         self._appended_ms = 0
         """Append time of the newest request decided."""
         self._applied = 0
+        self._idle = 0.0
+        """Seconds without a request since the last turn."""
         self._swept_before = 0
         """Request ids appended before (ms) are being forgotten."""
         self._swept = self._looked = seat.clocks.steady()
@@ -171,15 +173,27 @@ class DecidingLane(Lane):
         items = self.inbox.take(self._turn_size(), self.limits.turn_bytes)
         pending = self.state.pending(self._trouble.pending_most(len(items)))
         if not items and not pending:
+            idle_since = self.seat.clocks.steady()
             await self._fresh.follow(0)
             await self.inbox.wait(self.limits.poll_ms / 1000)
+            self._idle += self.seat.clocks.steady() - idle_since
             return
         asked = await self._read(items)
-        firsts = await self._lookup.decisions(self._turn.lookups(asked))
+        firsts = await self._firsts(asked)
+        asked = self._turn.without_lost(asked, firsts)
         batch = await self._fresh.batch(items)
         if batch is not None and not self.losing:
             self.inbox.put_back(items[len(batch.items) :])
             await self._run(self.state, batch, Work(asked, firsts, pending))
+
+    async def _firsts(self, asked: Sequence[Asked | Undecodable]) -> Mapping[int, bytes]:
+        """The first decisions of what was sent again."""
+        try:
+            return await self._lookup.decisions(self._turn.lookups(asked))
+        except DecisionLostError as error:
+            raise LaneStoppedError(
+                f"{error}, where the state has one: stop this gate, delete its state folder, start it again"
+            ) from error
 
     async def _read(self, items: Sequence[Item]) -> Sequence[Asked | Undecodable]:
         asked: list[Asked | Undecodable] = []
@@ -235,8 +249,11 @@ class DecidingLane(Lane):
             if renewed is None:
                 self.inbox.put_back(batch.items)
                 return
-            with line.phase("decide"):
-                decided = await self._decide(renewed, work)
+            decided = await self._decide(renewed, work)
+        spent = self._turn.spent()
+        line.seconds.update(spent)
+        if len(renewed.items) == 1 and sum(spent.values()) > self.limits.turn_seconds:
+            self._trouble.too_slow(renewed.items[0].offset)
         bases = await self._commit_turn(renewed, decided, line)
         if bases is None:
             return
@@ -267,6 +284,7 @@ class DecidingLane(Lane):
         line = TurnLine(self.seat.at.partition, len(batch.items), consent_position=self._follower.next)
         if batch.items and self._trouble.is_singling(batch.items[0].offset):
             self.desk.report.single()
+        line.seconds["fetch"], self._idle = self._idle, 0.0
         line.seconds["freshness"] = self.seat.clocks.steady() - batch.since
         line.consents_applied, self._applied = self._follower.applied - self._applied, self._follower.applied
         if batch.items:

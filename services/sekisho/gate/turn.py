@@ -1,4 +1,4 @@
-"""What a turn's requests get: read, looked up, decided, put into their envelopes. No I/O, no log, no clock of its own.
+"""What a turn's requests get: read, looked up, decided, put into their envelopes. No I/O, no log, no clock but to measure its work by.
 
 A turn's own entries stay in memory until its commit (runtime.md, State): a request sent twice within one turn finds
 them here. Whatever goes wrong with one record is that record's answer or rejected event, never the turn's end.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final
 
 import structlog
@@ -54,6 +55,15 @@ class Turn:
         self._answers = AnswerWriter(
             rules.book, rules.engine, topic=rules.topic, topic_id=rules.topic_id, partition=rules.partition
         )
+        self._spent: dict[str, float] = {}
+
+    def spent(self) -> Mapping[str, float]:
+        """Seconds of work since the last call, by phase (of TURN_PHASES): decode, state, decide, encode."""
+        spent, self._spent = self._spent, {}
+        return spent
+
+    def _spend(self, phase: str, seconds: float) -> None:
+        self._spent[phase] = self._spent.get(phase, 0.0) + seconds
 
     def forget(self, subject_ids: set[str]) -> None:
         """Consent events of these persons were applied."""
@@ -63,19 +73,23 @@ class Turn:
 
     def read(self, items: Sequence[Item]) -> list[Asked | Undecodable]:
         """Reads a batch, without what has its output already (group offsets may lie behind the outputs)."""
-        done = self._state.marks.last_output
-        return [
-            each if isinstance(each, Undecodable) else self._read(each)
+        begun, done = perf_counter(), self._state.marks.last_output
+        opened = [
+            each if isinstance(each, Undecodable) else self._opened(each)
             for each in items
             if done is None or each.offset > done
         ]
+        read = perf_counter()
+        asked = [each if isinstance(each, Undecodable) else self._known(each) for each in opened]
+        self._spend("decode", read - begun)
+        self._spend("state", perf_counter() - read)
+        return asked
 
-    def _read(self, record: Record) -> Asked:
-        asked = self._opened(record)
+    def _known(self, asked: Asked) -> Asked:
+        """With what the state knows of its id: that does not change before this turn's own commit, one look does."""
         if asked.key is None:
             return asked
-        # what the state knows of an id does not change before this turn's own commit: one look does
-        first = self._within_window(record, self._state.entry(asked.key))
+        first = self._within_window(asked.record, self._state.entry(asked.key))
         return asked if first is None else asked._replace(first=first)
 
     def _opened(self, record: Record) -> Asked:
@@ -105,6 +119,22 @@ class Turn:
             if isinstance(each, Asked) and each.first is not None and each.first.digest == each.content
         }
 
+    def without_lost(
+        self, asked: Sequence[Asked | Undecodable], firsts: Mapping[int, bytes]
+    ) -> Sequence[Asked | Undecodable]:
+        """The requests with those as new whose first decision is deleted: a gate that was restored since would not know
+        of it either."""
+        wanted = self.lookups(asked)
+        if wanted <= firsts.keys():
+            return asked
+        gone = wanted - firsts.keys()
+        return [
+            each._replace(first=None)
+            if isinstance(each, Asked) and each.first is not None and each.first.decision_offset in gone
+            else each
+            for each in asked
+        ]
+
     def _within_window(self, record: Record, entry: IdEntry | None) -> IdEntry | None:
         """The first request under an id, unless this one was appended too long after it to count as the same."""
         if entry is None or record.timestamp - entry.appended_ms > self._rules.window_ms:
@@ -130,6 +160,7 @@ class Turn:
         out: Decided,
     ) -> None:
         """Adds the outputs of some requests to the turn's. `firsts` are the decisions that `lookups` named."""
+        begun, encoding = perf_counter(), self._spent.get("encode", 0.0)
         for each in asked:
             if isinstance(each, Undecodable):
                 out.reject(self._rejecter.reject(each.offset, "undecodable", UNDECODABLE), "undecodable")
@@ -137,6 +168,8 @@ class Turn:
             else:
                 self._answer_safely(each, known, firsts, out)
                 out.last_output = each.record.offset
+        encoding = self._spent.get("encode", 0.0) - encoding
+        self._spend("decide", perf_counter() - begun - encoding)
 
     def _answer_safely(
         self, asked: Asked, known: Knowledge, firsts: Mapping[int, bytes], out: Decided
@@ -221,7 +254,8 @@ class Turn:
         else:
             assert asked.key is not None
             subject_id, organization, request_id = asked.key
-        return self._answers.write(
+        begun = perf_counter()
+        written = self._answers.write(
             ruling.verdict,
             request_id,
             organization,
@@ -233,6 +267,8 @@ class Turn:
             consents_next=known.consent_next,
             circumstances=ruling.circumstances,
         )
+        self._spend("encode", perf_counter() - begun)
+        return written
 
     def _repeated(self, asked: Asked, entry: IdEntry, firsts: Mapping[int, bytes], out: Decided) -> Answer:
         """The first decision again, with no record: it is decided and recorded once."""

@@ -22,7 +22,11 @@ OTHER: Final = "other"
 TRANSACTION_OUTCOMES: Final = ("committed", "aborted", "unknown", "fenced")
 LANE_STATES: Final = ("taking", "restoring", "running", "holding", "closing")
 LANE_ENDS: Final = ("revoked", "fenced", "failed", "stopped")
-TURN_PHASES: Final = ("freshness", "decide", "send", "commit", "store")
+TURN_PHASES: Final = (
+    "fetch", "decode", "state", "freshness", "decide", "encode", "send", "commit", "store",
+)  # fmt: skip
+"""`fetch` waits for requests; `freshness`, `send` and `commit` wait for the log while other lanes work; the others are
+work of this lane alone."""
 REBUILD_CAUSES: Final = ("missing", "locked", "corrupt", "mismatch")
 RESTORED_FROM: Final = ("consents", "decisions")
 UNREADY_CAUSES: Final = (
@@ -109,7 +113,8 @@ TRANSACTIONS = Definition(
 TURN_SECONDS = Definition(
     "sekisho_turn_seconds",
     "histogram",
-    "Time that a turn spent in a phase.",
+    "Time that a turn spent in a phase: waiting for requests (fetch), for its consents, its sends and its commit, or working "
+    "(decode, state, decide, encode, store).",
     (Label("phase", "what it did", TURN_PHASES),),
     (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
