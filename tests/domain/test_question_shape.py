@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.decision import commons
 from sekisho.domain.decision import _shape
-from sekisho.domain.request import AccessRequest, Acquisition
+from sekisho.domain.request import AccessRequest, Acquisition, Requester
 
 NOT_OF_THE_QUESTION = {"request_id", "requested_at", "subject_id", "minimum_consent_position", "list_id"}
 
@@ -15,6 +15,17 @@ def test_every_part_of_a_request_is_in_its_shape_but_ids_times_and_positions() -
     """A field that a family may ask of and that the shape left out would answer one request with another's question."""
     request = commons()[0].request
     for name in AccessRequest._fields:
+        if name == "requester":
+            continue  # below
         other: dict[str, Any] = {name: Acquisition(improper=True)}
         changed = request._replace(**other)
         assert (_shape(changed) == _shape(request)) is (name in NOT_OF_THE_QUESTION), name
+
+
+def test_a_question_is_the_same_by_whichever_hand() -> None:
+    """The operator, whom ACC-2 judges of each request, is not of the question; organization, business and system are."""
+    request = commons()[0].request
+    for name in Requester._fields:
+        changed = request._replace(requester=request.requester._replace(**{name: "another"}))
+        by_hand = name in ("operator", "branch", "authenticated_operator")
+        assert (_shape(changed) == _shape(request)) is by_hand, name

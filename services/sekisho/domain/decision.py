@@ -20,7 +20,7 @@ from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
 from sekisho.domain.question import Asked, Need, Question, is_prohibited, to_third_party
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
-from sekisho.domain.request import AccessRequest
+from sekisho.domain.request import AccessRequest, Requester
 from sekisho.domain.rules import ASKING, BASIS_RANK, JUDGING, RANK
 from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.rules.wall import obligations
@@ -59,22 +59,25 @@ _AFTER_SUBJECT: Final = slice(
 
 
 def _shape(request: AccessRequest) -> _Shape:
-    """All that a request says but ids, times and positions: equal to another's that asks the same, of whomever and
-    whenever. A family may ask of anything that is in it. (A slice, for naming each part takes half a microsecond.)"""
+    """All that a request says but ids, times, positions and its operator: equal to another's that asks the same, of
+    whomever, whenever and by whichever hand. (A slice, for naming each part takes half a microsecond.)"""
+    organization, business, system, *_ = request.requester
     whole: tuple[object, ...] = request
-    return (request.requester, *whole[_AFTER_SUBJECT])
+    return (organization, business, system, *whole[_AFTER_SUBJECT])
 
 
 def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
-    """The question that a request asks on that day, as far as it can be judged without the person."""
+    """The question that a request asks on that day, as far as it can be judged without the person and the operator."""
     key = (book, day, _shape(request))
     known = _QUESTIONS.get(key)
     if known is not None:
         return known
-    question = Question(request, book, day)
+    # what is not in the key must not be asked of: a family that did would find nobody
+    asking = request._replace(requester=Requester(*request.requester[:3]))
+    question = Question(asking, book, day)
     for family in ASKING:
-        family.ask(question, request)
-    question.guarded = not request.items or _no_rule_yet(question, request)
+        family.ask(question, asking)
+    question.guarded = not asking.items or _no_rule_yet(question, asking)
     if len(_QUESTIONS) >= _MOST:
         _QUESTIONS.clear()
     _QUESTIONS[key] = question

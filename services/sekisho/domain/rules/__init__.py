@@ -1,5 +1,6 @@
 """The rule families, in the rulebook's order. A family is a module: its reasons, bases and obligations; `ask`,
-which judges the question and declares the consents that it needs; and `judge`, where it looks at the person besides.
+which judges the question and declares the consents that it needs; and `judge`, where it looks at the person, or at the
+operator, besides.
 
 To add a family: its module here, its name in the lists below, its data in `deploy/rulebook/rules/` and its cases in
 `deploy/rulebook/cases/`. What has no family yet is refused by the guard in `sekisho.domain.decision`.
@@ -16,8 +17,9 @@ from sekisho.domain.verdict import Cite
 FAMILIES: Final = (req, acc, susp, wall, purp, prov)
 ASKING: Final = (req, acc, wall, purp, prov)
 """Those that say of a question, whoever the person is, what is refused, what is granted, and which consents it needs."""
-JUDGING: Final = (susp, wall)
-"""Those that look at the person beside the consents; after the needs, for SUSP asks what rests on consent."""
+JUDGING: Final = (acc, susp, wall)
+"""Those that look at the person beside the consents, or at the operator; after the needs, for SUSP asks what rests on
+consent."""
 
 _ORDER: Final = (
     "REQ", "ACC", "SUSP", "USE", "SENS", "CRED", "CARD", "WALL", "PURP", "EXC", "PROV", "FORN", "RECV", "REF",
