@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +38,8 @@ class Contender:
     processes: int = 1
     module: str | None = None
     how: tuple[str, ...] = ()
+    profile: bool = False
+    """Whether the gate's steps are timed (`bench.profiled_gate`)."""
     code: Path | None = None
     """Another checkout whose gate it is (`--against`), for comparing one state of the code with another."""
 
@@ -96,13 +98,26 @@ def _gates(contender: Contender, deployment: Deployment, folder: Path, ending: E
     for number, port in enumerate(free_ports(contender.processes)):
         plan = gate_plan(f"gate-{number}", home, port, deployment.variables | _code(contender))
         log = folder / "logs" / f"{deployment.prefix}{number}.log"
-        gates.append(ServiceProcess(plan, log, LIMITS))
+        gate = ServiceProcess(plan, log, LIMITS)
+        if contender.profile:
+            gate = _profiled(gate, environment(deployment, folder))
+        gates.append(gate)
         ending.callback(gates[-1].stop)
         gates[-1].start()
     for gate in gates:
         gate.wait_until_ready()
     _wait(lambda: all(_lanes(gate) == workload.PARTITIONS // len(gates) for gate in gates), gates)
     return Running(gates)
+
+
+def _profiled(gate: ServiceProcess, variables: dict[str, str]) -> ServiceProcess:
+    """The same gate with its steps timed; the sums go beside its log."""
+    plan = replace(
+        gate.plan, environment=dict(gate.plan.environment) | {"PYTHONPATH": variables["PYTHONPATH"]}
+    )
+    found = ServiceProcess(plan, gate.log_path, gate.limits)
+    found.command = (sys.executable, "-m", "bench.profiled_gate", str(gate.log_path.with_suffix(".sums")))
+    return found
 
 
 def _code(contender: Contender) -> dict[str, str]:
@@ -120,8 +135,21 @@ def _forwarders(
 ) -> Running:
     assert contender.module is not None
     command = [sys.executable, "-m", contender.module, *contender.how, str(pairs), str(contender.processes)]
+    variables = environment(deployment, folder)
+    started: list[ChildProcess] = []
+    for number in range(contender.processes):
+        log = folder / "logs" / f"{deployment.prefix}{contender.name.replace(' ', '-')}-{number}.log"
+        started.append(ChildProcess(contender.name, command, log, LIMITS, environment=variables))
+        ending.callback(started[-1].stop)
+        started[-1].start()
+    _wait(lambda: sum(map(_ready_partitions, started)) == workload.PARTITIONS, started)
+    return Running(started)
+
+
+def environment(deployment: Deployment, folder: Path) -> dict[str, str]:
+    """Of the bench's own processes: the gate's settings, and this code."""
     here = str(Path(__file__).parents[1])
-    environment = child_environment(
+    return child_environment(
         {
             **deployment.variables,
             "SEKISHO_RULEBOOK": str(folder),  # read by none of them, but the settings want one
@@ -129,14 +157,6 @@ def _forwarders(
             "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
     )
-    started: list[ChildProcess] = []
-    for number in range(contender.processes):
-        log = folder / "logs" / f"{deployment.prefix}{contender.name.replace(' ', '-')}-{number}.log"
-        started.append(ChildProcess(contender.name, command, log, LIMITS, environment=environment))
-        ending.callback(started[-1].stop)
-        started[-1].start()
-    _wait(lambda: sum(map(_ready_partitions, started)) == workload.PARTITIONS, started)
-    return Running(started)
 
 
 def _ready_partitions(process: ChildProcess) -> int:

@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.forwarding import Forwarding, say_ready
 
@@ -71,7 +71,7 @@ class Lane:
         producer.init_transactions()
         return producer
 
-    def _turn(self, consumer: Consumer, producer: Producer, messages: list[Message]) -> None:
+    def _turn(self, consumer: Consumer, producer: Producer, messages: list[Any]) -> None:
         names = self._names
         producer.begin_transaction()
         for message, pair in zip(messages, self._pairs, strict=False):

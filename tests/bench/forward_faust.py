@@ -22,9 +22,15 @@ def make(forwarding: Forwarding) -> Any:
         topic_partitions=forwarding.settings.topic.partitions,
         datadir=str(Path(sys.argv[1]).parent / "faust"),
     )
-    raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+    raw: dict[str, Any] = {
+        "key_type": bytes,
+        "value_type": bytes,
+        "key_serializer": "raw",
+        "value_serializer": "raw",
+    }
     requests = app.topic(names.requests, **raw)
-    decisions, records = app.topic(names.decisions, **raw), app.topic(names.records, **raw)
+    decisions: Any = app.topic(names.decisions, **raw)
+    records: Any = app.topic(names.records, **raw)
 
     async def forward(stream: Any) -> None:
         async for event in stream.events():

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sekisho.bootstrap import kafka_log, topic_names
 from sekisho.gate.topics import TopicNames
@@ -18,13 +18,16 @@ from sekisho.settings import Settings
 READY: Final = "ready"
 
 
+Headers = list[tuple[str, str | bytes | None]]
+
+
 class Pair(NamedTuple):
     """A decision of the gate's, and its record where it left one, as they stood in the topics."""
 
     decision: bytes
-    decision_headers: list[tuple[str, bytes | None]]
+    decision_headers: Headers
     record: bytes | None
-    record_headers: list[tuple[str, bytes | None]]
+    record_headers: Headers
 
 
 def keep(pairs: Sequence[Pair], path: Path) -> Path:
@@ -49,7 +52,7 @@ class Forwarding:
         """`PAIRS PROCESSES`, and the environment."""
         settings = Settings.from_environment()
         # made, so that what it sets for the whole process (the client's backoffs) is the gate's here too
-        log = kafka_log(settings, settings.for_gate().bootstrap)
+        log: Any = kafka_log(settings, settings.for_gate().bootstrap)
         pairs = [Pair(*each) for each in pickle.loads(Path(arguments[0]).read_bytes())]
         return cls(settings, log._config, topic_names(settings), pairs, int(arguments[1]))
 

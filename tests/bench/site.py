@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import admin as kafka_admin
+from confluent_kafka.admin import AdminClient
 
 from bench.workload import PARTITIONS, Message
 from sekisho.bootstrap import kafka_log, topic_names
@@ -24,6 +25,7 @@ from sekisho.log.topics import TopicPlan, create_topics
 from sekisho.settings import Settings
 
 ANSWER_S: Final = 30.0
+_LATEST: Final[Any] = vars(kafka_admin)["OffsetSpec"].latest()  # its stub does not name it
 _TRANSACTION_S: Final = 120
 BROKER: Final = {
     # what was measured is deleted at once, so that the disk is not written for it
@@ -61,7 +63,7 @@ class Site:
 
     def ends(self, topic: str, *, committed: bool = True) -> Ends:
         """Where what is committed in a topic ends now."""
-        asked = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(PARTITIONS)}
+        asked = {TopicPartition(topic, number): _LATEST for number in range(PARTITIONS)}
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         found = self._admin.list_offsets(asked, isolation_level=level, request_timeout=ANSWER_S)
         offsets = {at.partition: int(each.result().offset) for at, each in found.items()}
@@ -81,12 +83,13 @@ class Site:
                     raise TimeoutError(f"{topic} cannot be read to its end")
                 # it waits for so many messages as long as it may
                 for message in consumer.consume(1000, timeout=0.05):
-                    if message.error() is None:
-                        found[message.partition()].append(message)
-                    elif message.error().code() == KafkaError._PARTITION_EOF:
-                        left.discard(message.partition())
+                    at, error = message.partition() or 0, message.error()
+                    if error is None:
+                        found[at].append(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        left.discard(at)
                     else:
-                        raise RuntimeError(f"{topic} cannot be read: {message.error()}")
+                        raise RuntimeError(f"{topic} cannot be read: {error}")
         finally:
             consumer.close()
         return found

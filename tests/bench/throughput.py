@@ -14,7 +14,7 @@ from bench import trust, workload
 from bench.contenders import FAUST, Contender, Running, running
 from bench.forwarding import keep
 from bench.site import Deployment, Ends, Site
-from bench.workload import PARTITIONS, PROVISIONS, Message, Mix
+from bench.workload import PARTITIONS, Mix
 
 _LOOK_S: Final = 0.01
 _QUIET_S: Final = 0.3
@@ -65,29 +65,31 @@ class Stage:
 class Seen:
     """A backlog as it was worked off: the ends over time, CPU times at the last change, and what was written."""
 
+    begun: float
     samples: Sequence[Ends]
     cpu: float
     broker: float
     decisions: list[list[Any]]
 
     def rate(self, since: Sequence[int]) -> tuple[float, float]:
-        """Seconds, and decisions a second, from the first commit that was seen to the last. Transaction markers are none."""
-        offsets = [[each.offset() for each in part] for part in self.decisions]
-        counts = [
-            (
-                sample.at,
-                sum(
-                    sum(since[part] <= offset < sample.offsets[part] for offset in offsets[part])
-                    for part in range(PARTITIONS)
-                ),
-            )
-            for sample in (self._first(since), self.samples[-1])
-        ]
-        (begun, some), (ended, total) = counts
-        return ended - begun, (total - some) / (ended - begun)
+        """Seconds, and decisions a second, from the first commit that was seen to the last. Transaction markers are none.
 
-    def _first(self, since: Sequence[int]) -> Ends:
-        return next(sample for sample in self.samples if sum(sample.offsets) > sum(since))
+        Where one look saw them all (a tiny backlog), from when it was asked for.
+        """
+        changed = [sample for sample in self.samples if sum(sample.offsets) > sum(since)]
+        first, last = changed[0], changed[-1]
+        if first is last:
+            first = Ends(self.begun, tuple(since))
+        seconds = last.at - first.at
+        return seconds, (self._decided(since, last) - self._decided(since, first)) / seconds
+
+    def _decided(self, since: Sequence[int], sample: Ends) -> int:
+        """Decisions between those offsets and a sample's."""
+        return sum(
+            begin <= each.offset() < end
+            for part, begin, end in zip(self.decisions, since, sample.offsets, strict=True)
+            for each in part
+        )
 
 
 def work_off(stage: Stage, deployment: Deployment, run: Running, asked: int, since: Sequence[int]) -> Seen:
@@ -95,7 +97,7 @@ def work_off(stage: Stage, deployment: Deployment, run: Running, asked: int, sin
     topic, site = deployment.names.decisions, stage.site
     samples: list[Ends] = []
     cpu = broker = 0.0
-    give_up = time.monotonic() + _DEADLINE_S
+    begun = time.monotonic()
     while True:
         found = site.ends(topic)
         if not samples or found.offsets != samples[-1].offsets:
@@ -104,8 +106,8 @@ def work_off(stage: Stage, deployment: Deployment, run: Running, asked: int, sin
         elif sum(found.offsets) - sum(since) >= asked and found.at - samples[-1].at > _QUIET_S:
             decisions = site.read(topic, since)
             if sum(map(len, decisions)) >= asked:
-                return Seen(samples, cpu, broker, decisions)
-        if time.monotonic() > give_up:
+                return Seen(begun, samples, cpu, broker, decisions)
+        if found.at > begun + _DEADLINE_S:
             raise TimeoutError(f"{run.processes[0].name} has not worked off {asked} requests")
         run.check()
         time.sleep(_LOOK_S)
@@ -155,12 +157,10 @@ def measure(
 
 def rounds(stage: Stage, contenders: Sequence[Contender], mix: Mix, sizes: Sizes, count: int) -> list[Run]:
     """Interleaved rounds. A first run of the gate, which does not count, gives what the forwarders write."""
-    trial = Sizes(200, 2000, 0, 0)
+    trial = Sizes(200, min(2000, sizes.main), 0, 0)
     gate = Contender("gate", "the gate")
     _, (decisions, records) = measure(stage, gate, mix, trial, 0, None)
     pairs = keep(trust.pairs(decisions, records, mix), stage.folder / f"{mix.name}.pairs")
-    size = sum(path.stat().st_size for path in [pairs]) / 2200
-    stage.say(f"  a request's outputs take {size:,.0f} bytes")
     return [
         measure(stage, each, mix, sizes, number, pairs)[0]
         for number in range(1, count + 1)

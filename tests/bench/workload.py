@@ -150,5 +150,7 @@ def consents(persons: int) -> Iterator[tuple[Message, list[tuple[str, bytes | No
     between, after = rest.split(_SUBJECT.encode())
     for subject, partition in _placed(persons):
         event = b"E-%s" % subject
-        told = [(name, event if value == _EVENT.encode() else value) for name, value in headers]
+        told: list[tuple[str, bytes | None]] = [
+            (name, event if value == _EVENT.encode() else value) for name, value in headers
+        ]
         yield Message(partition, subject, before + event + between + subject + after), told
