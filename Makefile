@@ -6,7 +6,7 @@ CODE := services tests deploy/setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup fetch demo test fire faults lint bench soak drive clean \
+.PHONY: help setup fetch demo test fire faults fuzz lint bench soak drive clean \
 	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
 	format schemas reference lock relock-kafka wheel
 
@@ -64,15 +64,19 @@ lint-yaml: setup
 lint-compose: setup
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-bench: setup ## how long one decision takes, and its messages on the wire
+bench: setup ## decision, wire, and the gate on Kafka against what Kafka alone does; writes docs/performance.md (15 minutes)
 	PYTHONPATH=tests $(BIN)/python -m bench.wire
 	PYTHONPATH=tests $(BIN)/python -m bench
+	PYTHONPATH=tests $(BIN)/python -m bench.gate --docs docs
 
 soak: setup ## faults drawn from a seed over three gates, for an hour (SECONDS=3600 SEED= EVERY= RATE= REPORT= COMMIT=); a report with plots
 	PYTHONPATH=tests $(BIN)/python -m soak $(foreach each,SECONDS SEED EVERY RATE CHECKPOINT REPORT COMMIT PUBLISH,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) "$($(each))"))
 
 drive: setup ## the same for two minutes, a fault every four seconds (SEED=)
 	PYTHONPATH=tests $(BIN)/python -m soak --seconds 120 --every 4 $(if $(SEED),--seed $(SEED))
+
+fuzz: setup ## a million inputs, good and bad, into the decoding and the gate (FUZZ="--inputs N --seed S --keep")
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix $(CODE)
