@@ -61,6 +61,14 @@ async def test_requests_that_are_kept_no_longer_are_told_as_unverifiable(forger:
     assert report.counts.unverifiable == 8 + 3
 
 
+async def test_decisions_that_are_kept_no_longer_are_told_as_unverifiable(forger: Forger) -> None:
+    """Where retention has cut decisions, the records of their requests prove nothing either way."""
+    await forger.log.delete_records(Partition(NAMES.decisions, LANE), forger.answer("use").offset)
+    report = await forger.check()
+    assert report.ok, str(report)
+    assert report.counts.unverifiable > 0
+
+
 async def test_progress_is_told(forger: Forger) -> None:
     """Long work shows how far it is: every topic's partition is told to its end."""
     told: list[Progress] = []

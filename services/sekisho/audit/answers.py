@@ -126,6 +126,10 @@ class Walk:
     # one answer
 
     def _examine(self, asked: Question, answered: Answered) -> None:
+        if self._names_forgotten(answered.decision):
+            self._room.counts.unverifiable += 1
+            self._refusals.among(asked.record.offset)
+            return
         first = self._first_use(asked)
         refused_by_log = self._is_refused_by_log(asked, answered.decision)
         owed = asked.owed
@@ -175,9 +179,6 @@ class Walk:
 
     def _examine_first(self, asked: Question, answered: Answered, told: Told, first: FirstUse | None) -> None:
         decision = answered.decision
-        if self._names_forgotten(decision):
-            self._room.counts.unverifiable += 1
-            return
         if decision.duplicate_of is not None:
             self._compare.add("duplicate.false", answered, f"it names request {decision.duplicate_of}")
             return

@@ -138,7 +138,7 @@ class _Check:
         core = Core(lane, Persons(self._workspace, number))
         walk = Walk(room, core, timing, self._refusals(requests), horizon)
         await self._scan(requests, spans[requests], walk.take)
-        self._leftovers(number, spans, horizon)
+        self._leftovers(number, room.answered_from, horizon)
 
     async def _scan(self, at: Partition, span: Range, take: Callable[[Scanned], None]) -> None:
         async for item in scan(self._reader, at, span, self._config, self._on_progress):
@@ -197,10 +197,10 @@ class _Check:
         first = self._workspace.first_request(RECORD)
         return records.end if first is None else first
 
-    def _leftovers(self, number: int, spans: Mapping[Partition, Range], horizon: int | None) -> None:
-        """Outputs that no input explains."""
+    def _leftovers(self, number: int, answered_from: int, horizon: int | None) -> None:
+        """Outputs that no input explains. What is about requests before those that are kept with their decisions is told
+        as not compared."""
         names = self._config.topics
-        start = spans[Partition(names.requests, number)].start
         kinds = (
             (DECISION, "decision.unasked", names.decisions),
             (RECORD, "record.unowed", names.records),
@@ -208,7 +208,7 @@ class _Check:
         )
         for kind, finding, topic in kinds:
             for each in self._workspace.unused_outputs(kind):
-                if 0 <= each.request < start:
+                if 0 <= each.request < answered_from:
                     self._counts.unverifiable += 1
                 elif horizon is None or each.request <= horizon:
                     detail = (

@@ -10,6 +10,7 @@ import structlog
 
 from sekisho.log.port import (
     LogError,
+    OffsetOutOfRangeError,
     Partition,
     PartitionReader,
     Record,
@@ -25,7 +26,7 @@ _NEAR: Final = 100
 
 
 class DecisionLostError(LogError):
-    """A decision that the state names is not at its place: the log and the state disagree, take the lane anew."""
+    """A decision that the state names is not at its place although the log reaches so far back: the two disagree."""
 
 
 async def newest_record(reader: PartitionReader, at: Partition, poll_ms: int) -> Record | None:
@@ -54,15 +55,35 @@ class Lookup:
         self._at = at
         self._poll_ms = poll_ms
         self._call_seconds = call_seconds
+        self._kept_from = 0
+        """Decisions before are known to be deleted."""
 
     async def decisions(self, offsets: Iterable[int]) -> Mapping[int, bytes]:
-        """The decisions (data) at `offsets`. Raises DecisionLostError when one is not there, UnavailableError."""
+        """The decisions (data) at `offsets`, without those that retention has deleted.
+
+        Raises DecisionLostError when one is not there that should be, UnavailableError.
+        """
         wanted = frozenset(offsets)
         found: dict[int, bytes] = {}
         for offset in sorted(wanted):
-            if offset not in found:
-                await self._read_to(offset, wanted, found)
+            if offset not in found and offset >= self._kept_from:
+                await self._read_if_kept(offset, wanted, found)
         return found
+
+    async def _read_if_kept(self, offset: int, wanted: frozenset[int], found: dict[int, bytes]) -> None:
+        try:
+            await self._read_to(offset, wanted, found)
+        except OffsetOutOfRangeError as error:
+            if offset >= error.start:
+                raise DecisionLostError(f"the decisions end before {offset}") from error
+            self._kept_from = error.start
+            self._reader.seek(self._at, error.start)
+            _log.error(
+                "first_decisions_deleted",
+                partition=self._at.partition,
+                kept_from=error.start,
+                remedy=f"their duplicates are decided anew: keep {self._at.topic} longer than the duplicate window",
+            )
 
     async def _read_to(self, offset: int, wanted: frozenset[int], found: dict[int, bytes]) -> None:
         at, reader = self._at, self._reader

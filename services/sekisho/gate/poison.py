@@ -21,6 +21,7 @@ class Trouble:
         self._first = self._last = -1
         self._failures = 0
         self._guilty: set[int] = set()
+        self._slow, self._slow_times = -1, 0
         self._apart = False
         self._pending_first = False
         self._pending_most = _PENDING
@@ -35,6 +36,14 @@ class Trouble:
         self._last = max(last, self._last if self.is_singling(first) else last)
         if first == last and isinstance(error, TooLargeError):
             self._guilty.add(first)
+
+    def too_slow(self, offset: int) -> None:
+        """To decide this request alone took longer than a turn may be old: tried so often, it is guilty too."""
+        if offset != self._slow:
+            self._slow, self._slow_times = offset, 0
+        self._slow_times += 1
+        if self._slow_times >= self._attempts:
+            self._guilty.add(offset)
 
     def done(self, last: int) -> None:
         """A turn up to the request `last` was committed."""
@@ -77,5 +86,5 @@ class Trouble:
         return self._pending_first
 
     def is_guilty(self, offset: int) -> bool:
-        """Whether the answer to this request does not fit the log."""
+        """Whether the answer to this request does not fit the log, or takes too long to make."""
         return offset in self._guilty
