@@ -191,12 +191,12 @@ class LocalKafka:
     def _launch(self, folder: Path, node: Node) -> None:
         """Start the process and wait for its answer; on failure nothing is left running."""
         config, logs = folder / "server.properties", folder / "kafka-data"
-        quorum = (node,) if self._place is None else self._place.quorum
+        quorum = self._place.quorum if self._place else (node,)
         config.write_text(render(server_properties(node, quorum, logs, self._properties)), "utf-8")
         command = java_command(self._jars, folder, self._limits.heap)
         self._format(command, config, folder)
         if len(quorum) == 1 and has_old_self(logs):
-            # where there are others, they have given it up: a leader is chosen among them, and never missing
+            # where there are others they have given it up, and one of them leads
             give_up_old_self(self._name, command, folder, node, self._limits.process)
         self._node = node
         self._process = ChildProcess(
