@@ -23,7 +23,7 @@ from sekisho.domain.events import ConsentEvent
 
 GROWTH: Final = 96 * 2**20
 """Bytes by which a process may grow after its first third: caches fill up to their bounds, no further."""
-WORLD, BATCH, STEP = 4_000, 500, 1_000
+WORLD, BATCH, STEP = 2_000, 500, 1_000
 """Messages that one gate gets in all, and at a time; messages between two words of progress."""
 
 
