@@ -66,8 +66,7 @@ lint-compose: setup
 
 bench: setup ## decision, wire, and the gate on Kafka against what Kafka alone does; writes docs/performance.md (15 minutes)
 	PYTHONPATH=tests $(BIN)/python -m bench.wire
-	PYTHONPATH=tests $(BIN)/python -m bench
-	PYTHONPATH=tests $(BIN)/python -m bench.gate --docs docs
+	PYTHONPATH=tests $(BIN)/python -m bench; missed=$$?; PYTHONPATH=tests $(BIN)/python -m bench.gate --docs docs && exit $$missed
 
 soak: setup ## faults drawn from a seed over three gates, for an hour (SECONDS=3600 SEED= EVERY= RATE= REPORT= COMMIT=); a report with plots
 	PYTHONPATH=tests $(BIN)/python -m soak $(foreach each,SECONDS SEED EVERY RATE CHECKPOINT REPORT COMMIT PUBLISH,$(if $($(each)),--$(shell echo $(each) | tr A-Z a-z) "$($(each))"))

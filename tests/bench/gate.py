@@ -10,6 +10,7 @@ import json
 import shutil
 import statistics
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -136,9 +137,12 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what is asked for; the page is written by a full run of all parts, or where `--docs` says so."""
     asked = _parser().parse_args(arguments)
     extent = _extent(asked)
-    folder: Path = asked.out / "work"
-    shutil.rmtree(folder, ignore_errors=True)
+    asked.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as ending:
+        # of this run alone: several may run at a time
+        folder = Path(tempfile.mkdtemp(prefix="work-", dir=asked.out))
+        if not asked.keep:
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
         jars = ensure_jars(read_lock(), Settings.from_environment().local.cache, FETCH_LIMITS)
         kafka = ending.enter_context(LocalKafka(jars, BROKER_LIMITS, properties=BROKER))
         parts = asked.parts or PARTS
@@ -160,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--against", type=Path, help="another checkout, whose gate is measured too (`gate then`)"
     )
+    parser.add_argument("--keep", action="store_true", help="keep the processes' logs, in a folder work-…")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="where the raw figures go")
     parser.add_argument("--docs", type=Path, help="where to write performance.md (all parts are needed)")
     return parser
