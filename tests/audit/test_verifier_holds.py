@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from audit.scenario import LANE, PREFIX, memory_log, person
@@ -28,6 +29,7 @@ async def test_refusals_without_consents_among_holds_are_accepted(tmp_path: Path
     for answer in await upstream.send(Partition(world.names.consents, LANE), [event]):
         await answer
     await world.tell(messages.suspension(person(2)), messages.SUSPENDED)
+    await asyncio.sleep(0.05)  # so that the requests' append times are later
     elsewhere = messages.request(subject_in(LANE + 1))
     await world.ask(
         first | {"items": ["customer.name"]},
@@ -47,5 +49,5 @@ async def test_refusals_without_consents_among_holds_are_accepted(tmp_path: Path
     assert report.ok, str(report)
     # with a longer limit nothing had waited long enough: what was missing then counts
     hasty = await check(world.log, check_config(TopicNames(*world.names), freshness_ms=60_000))
-    assert hasty.totals["decision.stale_consents"] == 3
+    assert hasty.totals["decision.stale_consents"] == 3, str(hasty)
     await world.close()

@@ -95,6 +95,7 @@ async def slow(kafka: LocalKafka) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.scenario("the broker restarted, killed, frozen and slow under load")
 @pytest.mark.parametrize("fault", [restarted, killed, frozen, slow], ids=lambda fault: fault.__name__)
 async def test_a_broker_that_fails_and_comes_back_under_load(
     deployment: Deployment, tmp_path: Path, fire: int, fault: Callable[[LocalKafka], Awaitable[None]]
@@ -103,6 +104,7 @@ async def test_a_broker_that_fails_and_comes_back_under_load(
     await under_load(deployment, tmp_path, fault, fire)
 
 
+@pytest.mark.scenario("a gate told to stop while its broker is away")
 async def test_a_gate_stops_in_order_while_its_broker_is_away(deployment: Deployment, tmp_path: Path) -> None:
     """Told to stop then, it ends by itself, and its log can be read: the client's repeated lines are counted, not told."""
     kafka, world = deployment.kafka, deployment.world

@@ -114,6 +114,7 @@ async def test_topics_are_made_with_their_copies(world: World) -> None:
     assert {len(partition.replicas) for partition in partitions} == {NODES}
 
 
+@pytest.mark.scenario("the coordinator killed while a transaction ends, in a cluster of three")
 async def test_a_coordinator_killed_between_a_commit_and_its_markers(
     world: World, cluster: Cluster, fire: int
 ) -> None:
@@ -157,6 +158,7 @@ def back(node: LocalKafka) -> None:
         node.start()
 
 
+@pytest.mark.scenario("brokers of a cluster of three killed and restarted under load")
 async def test_brokers_fail_in_turn_under_load(
     world: World, cluster: Cluster, tmp_path: Path, fire: int
 ) -> None:
