@@ -62,7 +62,7 @@ def by_likeness(headers: Sequence[Header], key: bytes | None, value: bytes) -> a
 def learned(value: bytes) -> None:
     """Two messages like this one were received, so the next is read by their likeness."""
     for _ in range(2):
-        by_likeness(HEADERS, None, value)
+        outcome(by_likeness, HEADERS, None, value)
 
 
 def asked(request_id: str, requested_at: str, subject_id: str) -> dict[str, Any]:
@@ -120,6 +120,43 @@ def test_fields_may_stand_in_any_order(order: tuple[str, ...], monkeypatch: pyte
     monkeypatch.setattr(access_requests, "read", lambda *_, **__: pytest.fail("read in full"))
     assert by_likeness(HEADERS, b"C-2", value) == whole
     assert (whole.request.request_id, whole.request.subject_id) == ("r-2", "C-2")
+
+
+HANDS = st.sampled_from([None, "op-1", "支店", "", "a\x7fb", 'q"', "x" * 257, "%b", "100%", 5])
+
+
+@given(HANDS, HANDS, HANDS, st.booleans())
+def test_any_operator_is_read_as_in_full(
+    operator: Any, branch: Any, authenticated: Any, is_known: bool
+) -> None:
+    """One question by many hands is one likeness; whoever is named, or not, or not validly, is told as in full."""
+    who = {"organization": "post-office 100%", "business": "b", "system": "s%b"}
+
+    def written(number: int, *hands: Any) -> bytes:
+        named = dict(zip(("operator", "branch", "authenticated_operator"), hands, strict=True))
+        return data(request(request_id=f"r-{number}", requester=who | named))
+
+    learned(written(1, operator, branch, authenticated) if is_known else written(1, "op-9", "br-9", "op-9"))
+    for number in range(2, 5):
+        value = written(number, operator, branch, authenticated)
+        assert outcome(by_likeness, HEADERS, None, value) == outcome(in_full, HEADERS, None, value)
+
+
+def test_another_operator_is_no_other_likeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked by one hand is not read in full when another asks it."""
+    by = {
+        "organization": "o",
+        "business": "b",
+        "system": "s",
+        "operator": "op-1",
+        "branch": "br-1",
+        "authenticated_operator": None,
+    }
+    learned(data(request(requester=by)))
+    monkeypatch.setattr(access_requests, "read", lambda *_, **__: pytest.fail("read in full"))
+    found = by_likeness(HEADERS, None, data(request(requester=by | {"operator": "op-2", "branch": "br-2"})))
+    assert found.request.requester[3:] == ("op-2", "br-2", None)
+    assert found.digest == access_requests.digest(found.request)
 
 
 LIKE = data(asked("r-1", TIMES[0], "C-000001"))
