@@ -104,7 +104,6 @@ async def test_a_broker_that_fails_and_comes_back_under_load(
     await under_load(deployment, tmp_path, fault, fire)
 
 
-@pytest.mark.scenario("a gate told to stop while its broker is away")
 async def test_a_gate_stops_in_order_while_its_broker_is_away(deployment: Deployment, tmp_path: Path) -> None:
     """Told to stop then, it ends by itself, and its log can be read: the client's repeated lines are counted, not told."""
     kafka, world = deployment.kafka, deployment.world
