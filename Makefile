@@ -34,7 +34,7 @@ test-broker: setup ## only the tests against a real Kafka
 FIRE := 5
 
 fire: setup ## every fault test at length (FIRE times the rounds of `make test`), with how long it takes
-	@echo "The fault tests, $(FIRE) times as long as in make test: on two cores about 20 minutes."
+	@echo "The fault tests, $(FIRE) times the rounds of make test; how long they took is said at the end."
 	@begun=$$(date +%s); $(BIN)/python -m pytest tests/faults --fire $(FIRE) -o timeout=3600 --durations=0 --durations-min=5 && passed=yes; \
 	echo "The fault tests took $$(( ($$(date +%s) - begun) / 60 )) min $$(( ($$(date +%s) - begun) % 60 )) s."; test "$$passed" = yes
 
