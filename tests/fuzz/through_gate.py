@@ -23,7 +23,7 @@ from sekisho.log.memory import MemoryConfig, MemoryLog
 from sekisho.log.port import Log, Outgoing, Partition, PartitionReader
 from sekisho.telemetry.logging import LogOptions, configure
 
-ANSWER_SECONDS: Final = 60.0
+ANSWER_SECONDS: Final = 120.0
 SUBJECT_EVENTS: Final = 60
 """Few, so that some persons have more."""
 FUZZ_LIMITS: Final = replace(LIMITS, subject_events=SUBJECT_EVENTS, freshness_seconds=60)
@@ -40,7 +40,9 @@ class FuzzedGate:
     """One gate in a world of its own, what was sent to it, and what came of it."""
 
     def __init__(self, log: Log, folder: Path) -> None:
-        configure(LogOptions("CRITICAL", "CRITICAL", "json", None), "gate", "test")
+        # a log line for each bad message is as it should be in memory; on Kafka it tells why a lane was let go
+        level = "CRITICAL" if isinstance(log, MemoryLog) else "ERROR"
+        configure(LogOptions(level, level, "json", None), "gate", "test")
         self.world = World(log, f"f{uuid.uuid4().hex[:8]}-", folder, limits=FUZZ_LIMITS)
         self.fed = 0
         self._gate: GateService | None = None
@@ -90,7 +92,7 @@ class FuzzedGate:
             await writer.stop()
         self.fed += len(sends)
         await self._answered(decided, rejected)
-        assert self._all_lanes() == self._lanes, "a lane has stopped, or was taken again"
+        await self._lanes_stand()
 
     async def _answered(self, decided: set[At], rejected: set[At]) -> None:
         begun = time.monotonic()
@@ -98,6 +100,19 @@ class FuzzedGate:
             await self._read()
             missing = (decided - self.decided, rejected - self.rejected)
             assert time.monotonic() - begun < ANSWER_SECONDS, f"unanswered: {missing} {self._why()}"
+
+    async def _lanes_stand(self) -> None:
+        """In memory nothing but an input can end a lane; a real Kafka's may be taken again when the machine is slow."""
+        if isinstance(self.world.log, MemoryLog):
+            assert self._all_lanes() == self._lanes, "a lane has stopped, or was taken again"
+            return
+        gate = self._gate
+        assert gate is not None
+        assert gate.lanes is not None
+        assert gate.router_lanes is not None
+        for lanes in (gate.lanes, gate.router_lanes):
+            assert not lanes.stopped, lanes.stopped
+            assert lanes.halted is None, lanes.halted
 
     def _why(self) -> str:
         gate = self._gate
@@ -128,7 +143,7 @@ class FuzzedGate:
         report = await judged(self.world.log, TopicNames(*self.world.names), **changes)
         assert report.ok, str(report)
         await self._read()
-        assert self._all_lanes() == self._lanes, "a lane has stopped, or was taken again"
+        await self._lanes_stand()
 
     async def close(self) -> None:
         """Stops the gate."""
