@@ -6,6 +6,7 @@ A thread, a consumer and a transactional producer a partition; one transaction a
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sys
 import threading
@@ -19,13 +20,15 @@ from bench.forwarding import Forwarding, say_ready
 class Lane:
     """One member of the group, which gets one partition."""
 
-    def __init__(self, forwarding: Forwarding, told: threading.Event) -> None:
+    def __init__(self, forwarding: Forwarding, told: threading.Event, number: int) -> None:
         self._names = forwarding.names
         self._most = forwarding.settings.gate.turn_requests
         self._wait_s = forwarding.config.fetch_max_wait_ms / 1000
         self._pairs = itertools.cycle(forwarding.pairs)
         self._forwarding = forwarding
         self._told = told
+        # of the thread's own, not of the partition: which one it gets changes while the members come
+        self._id = forwarding.transactional_id(f"{os.getpid()}-{number}")
         self.partitions: set[int] = set()
 
     def run(self) -> None:
@@ -43,12 +46,10 @@ class Lane:
             }
         )
         consumer.subscribe([self._names.requests], on_assign=self._assigned, on_revoke=self._revoked)
-        producer: Producer | None = None
+        producer = self._producer()
         while not self._told.is_set():
             messages = consumer.consume(self._most, timeout=self._wait_s)
-            if producer is None and self.partitions:
-                producer = self._producer(min(self.partitions))
-            if messages and producer is not None:
+            if messages:
                 self._turn(consumer, producer, messages)
         consumer.close()
 
@@ -58,12 +59,12 @@ class Lane:
     def _revoked(self, *_: Any) -> None:
         self.partitions = set()
 
-    def _producer(self, partition: int) -> Producer:
+    def _producer(self) -> Producer:
         config = self._forwarding.config
         producer = Producer(
             {
                 "bootstrap.servers": config.bootstrap,
-                "transactional.id": self._forwarding.transactional_id(partition),
+                "transactional.id": self._id,
                 "transaction.timeout.ms": config.transaction_timeout_ms,
                 "batch.size": config.max_batch_bytes,
             }
@@ -91,7 +92,7 @@ def main() -> None:
     """Runs the lanes until SIGTERM."""
     forwarding, told = Forwarding.from_arguments(sys.argv[1:]), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told.set())
-    lanes = [Lane(forwarding, told) for _ in range(forwarding.lanes)]
+    lanes = [Lane(forwarding, told, number) for number in range(forwarding.lanes)]
     threads = [threading.Thread(target=lane.run) for lane in lanes]
     for thread in threads:
         thread.start()

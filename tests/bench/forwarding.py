@@ -66,7 +66,7 @@ class Forwarding:
         """Partitions of this process when all processes have theirs."""
         return self.settings.topic.partitions // self.processes
 
-    def transactional_id(self, lane: int) -> str:
+    def transactional_id(self, lane: int | str) -> str:
         """Of one lane."""
         return f"{self.settings.topic.prefix}bare-{lane}"
 

@@ -13,6 +13,8 @@ Results = Mapping[str, Any]
 P99_MS: Final = 25
 RESTORE_S: Final = 60
 MILLION: Final = 1_000_000
+QUIET_LOAD: Final = 0.7
+"""A load average before the run above which something else ran."""
 FLAT: Final = 1.25
 """A memory or a cost at the most persons of at most so much of that at the fewest counts as flat."""
 GROWTH_B: Final = 100
@@ -225,8 +227,13 @@ def page(results: Results, head: str) -> str:
 
 
 def _ran_on(told: Mapping[str, Any]) -> list[str]:
+    busy = (
+        "**The machine was busy with other work in this run: rates and latencies say little, the CPU figures hold.** "
+        if told["load"] > QUIET_LOAD
+        else ""
+    )
     return [
-        f"Run of {told['date']} at commit {told['commit']} on {told['cores']} cores ({told['cpu']}), {told['memory_gb']} GB, "
+        f"{busy}Run of {told['date']} at commit {told['commit']} on {told['cores']} cores ({told['cpu']}), {told['memory_gb']} GB, "
         f"{told['system']}; Python {told['python']}, Kafka {told['kafka']} (one broker on the same cores), aiokafka {told['aiokafka']}, "
         f"confluent-kafka {told['confluent_kafka']}, faust-streaming {told['faust']}. Load average (1 minute) before the run: "
         f"{told['load']}, after it: {told['load_after']}; the run itself makes about 2. {told['size']}"
