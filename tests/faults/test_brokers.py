@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -16,15 +17,18 @@ from faults.load import Load
 from gate.world import World
 from kafka_settings import patient
 from local_kafka import MakeBroker
+from log.bench import Listener
 from sekisho.audit import TopicNames
 from sekisho.local.broker import LocalKafka
 from sekisho.log.kafka import KafkaLog
+from sekisho.log.port import Outgoing, Partition, TransactionalWriter
 
 pytestmark = pytest.mark.own_broker
 
 FROZEN_S = 8.0
 """Longer than the sessions of the gates' members (6 s): all are over when the broker goes on. Its own, of 60 s, is not
 (properties.py says why); test_cluster.py freezes one for longer than its own."""
+LANES = 4
 AWAY_S = 12.0
 READABLE_BYTES = 150_000
 """Unlimited, the same seconds make some 400 KB."""
@@ -119,3 +123,45 @@ async def test_a_gate_stops_in_order_while_its_broker_is_away(deployment: Deploy
         said = gate.log_path.read_bytes()
         assert b"held_back" in said
         assert len(said) < READABLE_BYTES
+
+
+async def test_a_commit_answered_just_before_a_kill_gets_its_markers(
+    make_broker: MakeBroker, fire: int
+) -> None:
+    """Killed between a commit's answer and its markers, a lone broker writes them when it is back (ADR 0013)."""
+    kafka = make_broker()
+    await asyncio.to_thread(kafka.start)
+    log = KafkaLog(patient(kafka.bootstrap))
+    await log.create("answered", LANES, 1, {})
+    for number in range(1, 2 * fire + 1):
+        lanes = [Partition("answered", each) for each in range(LANES)]
+        writers = [await open_transaction(log, at, f"round-{number}-{at.partition}", number) for at in lanes]
+        commits = [asyncio.create_task(writer.commit()) for writer in writers]
+        await asyncio.wait(commits, return_when=asyncio.FIRST_COMPLETED)
+        os.kill(kafka.pid, signal.SIGKILL)  # nothing is awaited before it: each step gives the markers time
+        answered = [at for at, commit in zip(lanes, commits, strict=True) if commit.done()]
+        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(kafka.start)
+        await asyncio.gather(*commits, return_exceptions=True)
+        asker = KafkaLog(patient(kafka.bootstrap))
+        reader = asker.partition_reader()
+        member = asker.group_reader("answering", ["answered"], Listener())
+        async with asyncio.timeout(120):
+            for at in lanes:
+                while await reader.last_stable_offset(at) < await reader.high_watermark(at):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert [await member.committed(at) for at in answered] == [number] * len(answered)
+        await asyncio.gather(*(writer.stop() for writer in writers))
+        await asker.close()
+    await log.close()
+
+
+async def open_transaction(log: KafkaLog, at: Partition, name: str, offset: int) -> TransactionalWriter:
+    """One record and an offset, not committed yet."""
+    writer = log.transactional_writer(name)
+    await writer.start()
+    await writer.begin()
+    for answer in await writer.send(at, [Outgoing(None, b"answered")]):
+        await answer
+    await writer.send_offsets({at: offset}, "answering")
+    return writer
