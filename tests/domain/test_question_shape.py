@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.decision import commons
-from sekisho.domain.decision import _shape
+from bench.decision import AT, commons
+from sekisho.domain.decision import _QUESTIONS, _shape, decide, forget
 from sekisho.domain.request import AccessRequest, Acquisition, Requester
+from sekisho.rulebook import load, sample_path
 
 NOT_OF_THE_QUESTION = {"request_id", "requested_at", "subject_id", "minimum_consent_position", "list_id"}
 
@@ -29,3 +30,15 @@ def test_a_question_is_the_same_by_whichever_hand() -> None:
         changed = request._replace(requester=request.requester._replace(**{name: "another"}))
         by_hand = name in ("operator", "branch", "authenticated_operator")
         assert (_shape(changed) == _shape(request)) is by_hand, name
+
+
+def test_a_long_question_is_not_remembered() -> None:
+    """Hundreds of items or long texts in 4,096 questions would take hundreds of MB; the answer is the same."""
+    run, book = commons()[0], load(sample_path()).book
+    forget()
+    decide(run.request, run.events, book, AT)
+    assert len(_QUESTIONS) == 1
+    long = run.request._replace(items=tuple(f"an-item-of-some-length-{number}" for number in range(500)))
+    first = decide(long, run.events, book, AT)
+    assert len(_QUESTIONS) == 1
+    assert decide(long, run.events, book, AT) == first

@@ -272,3 +272,24 @@ def test_outgoing_rejections_survive_the_state() -> None:
     made = rejecter.reject(5, "id_reused", EVENT_REUSED, field="event_id")
     assert unpacked(packed(made)) == made
     assert unpacked(packed(made._replace(key=b""))) == made._replace(key=b"")
+
+
+def test_large_events_count_as_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept is bounded by bytes too: one event may have 256 KB."""
+    monkeypatch.setattr(intake, "_CACHED_EVENTS", 10)
+    state = LaneState(tmp_path)
+    for number in range(3):
+        event = suspension(f"C-{number}", f"e-{number}") | {
+            "items": [f"a-longer-item-{n:04d}" for n in range(500)]
+        }
+        large = StoredEvent(0, SUSPENDED.encode() + b"\0" + json.dumps(event).encode())
+        state.apply_consents(ConsentWrite({(f"C-{number}", f"e-{number}"): large}, next=number + 1))
+    persons = Persons(state, 0, 1000)
+    first = persons.events("C-0")
+    assert persons.events("C-0") is first
+    persons.events("C-1")
+    persons.events("C-2")
+    again = persons.events("C-0")
+    assert again is not first
+    assert again == first
+    state.close()

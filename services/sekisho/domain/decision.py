@@ -53,6 +53,9 @@ _Shape = tuple[object, ...]
 _QUESTIONS: Final[dict[tuple[Rulebook, date, _Shape], Question]] = {}
 _MOST: Final = 4096
 """Questions remembered; full, the memory is emptied, and what is asked now is soon there again."""
+_LONGEST: Final = 8192
+"""Characters of a question that is remembered: hundreds of items or long texts are asked about once (with 180 KB each, 4,096
+questions took 600 MB)."""
 _AFTER_SUBJECT: Final = slice(
     AccessRequest._fields.index("subject_kind"), AccessRequest._fields.index("minimum_consent_position")
 )
@@ -78,10 +81,18 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     for family in ASKING:
         family.ask(question, asking)
     question.guarded = not asking.items or _no_rule_yet(question, asking)
-    if len(_QUESTIONS) >= _MOST:
-        _QUESTIONS.clear()
-    _QUESTIONS[key] = question
+    if _length(asking) <= _LONGEST:
+        if len(_QUESTIONS) >= _MOST:
+            _QUESTIONS.clear()
+        _QUESTIONS[key] = question
     return question
+
+
+def _length(part: object) -> int:
+    """The characters of all texts in a request, at whatever depth."""
+    if isinstance(part, str):
+        return len(part)
+    return sum(map(_length, part)) if isinstance(part, tuple | frozenset) else 0
 
 
 def forget() -> None:

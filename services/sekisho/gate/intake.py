@@ -7,7 +7,7 @@ lane's, a good event of another partition the router's.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -25,7 +25,9 @@ from sekisho.log.port import Record
 _log = structlog.get_logger(__name__)
 _CACHED_ROUTES: Final = 65_536
 _CACHED_EVENTS: Final = 20_000
-"""Decoded consent events that one lane keeps, some 2 KB each. By events: one person may have a thousand."""
+"""Decoded consent events that one lane keeps, of 2 KB each: a person may have a thousand, and an event 256 KB."""
+_ORDINARY: Final = 2048
+"""Bytes of an encoded event that counts as one; a larger one counts as so many as it is as large as."""
 
 Route = Callable[[str], int]
 
@@ -92,8 +94,9 @@ class Persons:
         self._partition = partition
         self._most = most
         self._known: OrderedDict[str, tuple[ConsentEvent, ...] | None] = OrderedDict()
+        self._weights: dict[str, int] = {}
         self._kept = 0
-        """Events kept; a person without any, or with too many, counts as one."""
+        """Ordinary events kept; a person without any, or with too many, counts as one."""
 
     def events(self, subject_id: str) -> tuple[ConsentEvent, ...] | None:
         """All events of a person; None if there are more than may be judged."""
@@ -103,22 +106,28 @@ class Persons:
             stored = self._state.events(subject_id, self._most + 1)
         found = None if len(stored) > self._most else tuple([self._decode(each) for each in stored])
         self._known[subject_id] = found
-        self._kept += _weight(found)
+        self._kept += self._weigh(subject_id, stored if found else ())
         while self._kept > _CACHED_EVENTS and len(self._known) > 1:
-            self._kept -= _weight(self._known.popitem(last=False)[1])
+            self._forget_one(next(iter(self._known)))
         return found
 
     def forget(self, subject_ids: set[str]) -> None:
         """Events of these persons came in."""
         for subject_id in subject_ids:
             if subject_id in self._known:
-                self._kept -= _weight(self._known.pop(subject_id))
+                self._forget_one(subject_id)
+
+    def _forget_one(self, subject_id: str) -> None:
+        del self._known[subject_id]
+        self._kept -= self._weights.pop(subject_id, 1)
+
+    def _weigh(self, subject_id: str, stored: Sequence[StoredEvent]) -> int:
+        weight = sum([1 + len(each.encoded) // _ORDINARY for each in stored]) or 1
+        if weight > 1:  # most have one event, and are not written down
+            self._weights[subject_id] = weight
+        return weight
 
     def _decode(self, stored: StoredEvent) -> ConsentEvent:
         type_, _, data = stored.encoded.partition(b"\0")
         position = Position(self._partition, stored.offset)
         return consent_events.fact(type_.decode(), data, position)
-
-
-def _weight(events: tuple[ConsentEvent, ...] | None) -> int:
-    return len(events or ()) or 1
