@@ -70,6 +70,8 @@ def _subject_aims(results: Results) -> Iterator[Aim]:
     if many["persons"] >= MILLION:
         met = many["ready_seconds"] <= RESTORE_S
         yield Aim(f"1 M consents restored in {RESTORE_S} s", met, f"{many['ready_seconds']:.1f} s")
+    if few is many:
+        return
     each = (many["rss_after"] - few["rss_after"]) / (many["persons"] - few["persons"])
     share = many["rss_after"] / few["rss_after"]
     told = f"{few['rss_after'] / 1e6:,.0f} MB at {few['persons']:,}, {many['rss_after'] / 1e6:,.0f} MB at {many['persons']:,} ({each:,.0f} bytes a person)"
