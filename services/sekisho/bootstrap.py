@@ -24,6 +24,7 @@ from sekisho.gate.service import GateService, GateSetup
 from sekisho.gate.topics import TopicNames
 from sekisho.log.kafka import KafkaConfig, KafkaLog, KafkaSecurity
 from sekisho.log.port import Log
+from sekisho.log.topics import Copies
 from sekisho.rulebook import LoadedRulebook, load
 from sekisho.settings import Settings
 from sekisho.telemetry.health import Health
@@ -151,6 +152,7 @@ def gate_setup(settings: Settings, loaded: LoadedRulebook) -> GateSetup:
         clocks=CLOCKS,
         startup_seconds=settings.kafka.startup_seconds,
         stop_seconds=settings.gate.stop_seconds,
+        copies=Copies(settings.topic.replication, settings.topic.min_insync_replicas),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from faults.unsafe_log import Faults, Step, UnsafeLog
 from faults.unsafe_memory import UnsafeFaults
@@ -30,6 +31,7 @@ from sekisho.log.port import (
     TopicDescription,
     UnavailableError,
 )
+from sekisho.log.topics import Copies
 
 
 async def answered_once(world: World, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -442,3 +444,12 @@ async def test_only_topics_that_stay_away_halt_the_gate(
     )
     assert gate.lanes is not None
     assert (gate.lanes.halted is not None) is halts
+
+
+async def test_topics_with_fewer_copies_than_wanted_are_told_at_the_start(world: World) -> None:
+    """The gate decides all the same: a warning for each topic names the setting and what to do."""
+    with capture_logs() as told:
+        await world.start(replace(world.setup("a"), copies=Copies(3, 2)))
+    found = [line for line in told if line["event"] == "topic_copies_differ"]
+    assert {line["topic"] for line in found} == set(world.names)
+    assert all("min.insync.replicas" in line["problem"] and line["remedy"] for line in found)

@@ -25,6 +25,7 @@ from sekisho.gate.report import Report
 from sekisho.gate.service import GateService, GateSetup
 from sekisho.gate.topics import TopicNames
 from sekisho.log.port import Log, Outgoing, Partition, Record, UnavailableError
+from sekisho.log.topics import Copies
 from sekisho.rulebook import (
     LoadedRulebook,
     compile_sources,
@@ -170,6 +171,7 @@ class World:
             clocks=self.clocks,
             startup_seconds=10,
             stop_seconds=5,
+            copies=Copies(1, 1),
         )
 
     async def gate(

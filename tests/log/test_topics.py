@@ -83,6 +83,7 @@ async def test_creating_again_makes_only_what_is_missing(bench: Bench, plan: Top
         ("provision-records", 3, {"retention.ms": str(TEN_YEARS_MS)}, {"topic.retention"}),
         ("rejected-events", 3, {"max.message.bytes": "1000"}, {"topic.batches"}),
         ("rulebooks", 1, {"cleanup.policy": "delete"}, {"topic.cleanup"}),
+        ("access-decisions", 3, {"min.insync.replicas": "2"}, {"topic.insync"}),
     ],
 )
 async def test_what_is_not_as_the_contract_has_it_is_found(
@@ -110,4 +111,14 @@ async def test_longer_retention_than_wanted_is_no_finding(memory_bench: Bench, p
     assert await check_topics(memory_bench.log, replace(plan, audit_years=3)) == []
     assert {found.code for found in await check_topics(memory_bench.log, replace(plan, audit_years=30))} == {
         "topic.retention"
+    }
+
+
+@pytest.mark.broker
+async def test_fewer_copies_than_wanted_are_found(kafka_bench: Bench, plan: TopicPlan) -> None:
+    """The broker tells how many copies there are; each topic with fewer than the settings want is named."""
+    await create_topics(kafka_bench.log, plan)
+    wanted = replace(plan, replication=3, min_insync_replicas=2)
+    assert await codes(kafka_bench, wanted) == {
+        (code, spec.name) for spec in TOPICS for code in ("topic.replication", "topic.insync")
     }

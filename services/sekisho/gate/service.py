@@ -30,6 +30,7 @@ from sekisho.gate.state import LaneState
 from sekisho.gate.topics import TopicNames, Topics, TopicsChangedError, compare, describe
 from sekisho.gate.turn import Turn
 from sekisho.log.port import Log, LogError, MissingTopicError, PartitionReader
+from sekisho.log.topics import Copies, judge_copies
 from sekisho.rulebook import LoadedRulebook
 
 _log = structlog.get_logger(__name__)
@@ -53,6 +54,8 @@ class GateSetup:
     clocks: Clocks
     startup_seconds: float
     stop_seconds: float
+    copies: Copies
+    """Of the topics, as the settings want them."""
 
     @property
     def group(self) -> str:
@@ -178,7 +181,16 @@ class GateService(mode.Service):
                 f"the topics have {topics.partitions} partitions, the settings say {self._setup.partitions}: "
                 "set SEKISHO_TOPIC_PARTITIONS to what is there"
             )
+        self._tell_copies(topics)
         return topics
+
+    def _tell_copies(self, topics: Topics) -> None:
+        """Warns only: with too few copies every answer is still right, but a lost broker may take them with it."""
+        for topic in topics.described.values():
+            for found in judge_copies(topic, self._setup.copies):
+                _log.warning(
+                    "topic_copies_differ", topic=found.topic, problem=found.problem, remedy=found.remedy
+                )
 
     async def _publish(self, topics: Topics) -> None:
         setup = self._setup

@@ -61,7 +61,13 @@ class KafkaAdmin:
         found = await self._ask(self._describe_topics, topics)
         configs = await self._ask(self._describe_configs, sorted(found)) if found else {}
         return {
-            name: TopicDescription(name, str(topic.topic_id), len(topic.partitions), configs[name])
+            name: TopicDescription(
+                name,
+                str(topic.topic_id),
+                len(topic.partitions),
+                configs[name],
+                min(len(partition.replicas) for partition in topic.partitions),
+            )
             for name, topic in found.items()
             if name in configs
         }

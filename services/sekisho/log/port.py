@@ -123,6 +123,8 @@ class TopicDescription(NamedTuple):
     id: str
     partitions: int
     config: Mapping[str, str]
+    replication: int | None = None
+    """Copies of the partition that has the fewest. None: the log keeps none (in memory)."""
 
 
 class PartitionReader(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sekisho.contracts.topics import CONSENT_EVENTS, TOPICS, TopicSpec
 from sekisho.log.port import Log, TopicDescription, TopicExistsError
@@ -20,6 +20,14 @@ BROKER_DEFAULTS: Final[Mapping[str, str]] = {
     "min.insync.replicas": "1",
 }
 UNLIMITED: Final = -1
+_INSYNC: Final = "min.insync.replicas"
+
+
+class Copies(NamedTuple):
+    """How many copies of each partition a deployment wants, and how many must have a record before it counts."""
+
+    replication: int
+    min_insync_replicas: int
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,10 @@ class TopicPlan:
     min_insync_replicas: int
     max_message_bytes: int
     audit_years: int
+
+    @property
+    def copies(self) -> Copies:
+        return Copies(self.replication, self.min_insync_replicas)
 
     def partitions_of(self, spec: TopicSpec) -> int:
         return 1 if spec.compacted else self.partitions
@@ -95,6 +107,26 @@ def _judge(spec: TopicSpec, topic: TopicDescription, plan: TopicPlan) -> Iterato
         finding = check(spec, topic, plan)
         if finding is not None:
             yield finding
+    yield from judge_copies(topic, plan.copies)
+
+
+def judge_copies(topic: TopicDescription, wanted: Copies) -> Iterator[TopicFinding]:
+    """Whether a broker may be lost as the settings say. More copies than wanted are right; a higher minimum is not: then
+    the loss of a broker that should be survived stops all writing."""
+    if topic.replication is not None and topic.replication < wanted.replication:
+        problem = f"has {topic.replication} copies of a partition, the settings want {wanted.replication}"
+        remedy = "Add copies with `kafka-reassign-partitions.sh`, or set SEKISHO_TOPIC_REPLICATION to what is there"
+        yield TopicFinding("topic.replication", topic.name, problem, remedy)
+    found = int(_setting(topic, _INSYNC))
+    if found != wanted.min_insync_replicas:
+        effect = (
+            "what only that many have counts as written"
+            if found < wanted.min_insync_replicas
+            else "with fewer nothing is written"
+        )
+        problem = f"{_INSYNC} is {found}, the settings want {wanted.min_insync_replicas}: {effect}"
+        remedy = _set(topic, _INSYNC, str(wanted.min_insync_replicas))
+        yield TopicFinding("topic.insync", topic.name, problem, remedy)
 
 
 def _partitions(spec: TopicSpec, topic: TopicDescription, plan: TopicPlan) -> TopicFinding | None:
