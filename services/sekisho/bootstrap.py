@@ -13,15 +13,14 @@ import mode
 import structlog
 
 from sekisho import __version__
-from sekisho.contracts import topics
 from sekisho.contracts.shared_models import Engine
+from sekisho.contracts.topics import TopicNames
 from sekisho.domain import vocabulary
 from sekisho.gate.clock import Clocks
 from sekisho.gate.limits import GateLimits
 from sekisho.gate.remedies import Remedies
 from sekisho.gate.report import Report
 from sekisho.gate.service import GateService, GateSetup
-from sekisho.gate.topics import TopicNames
 from sekisho.log.kafka import KafkaConfig, KafkaLog, KafkaSecurity
 from sekisho.log.port import Log
 from sekisho.log.topics import Copies
@@ -99,19 +98,6 @@ def load_rulebook(settings: Settings) -> LoadedRulebook:
     return load(settings.for_gate().rulebook)
 
 
-def topic_names(settings: Settings) -> TopicNames:
-    """The gate's topics with the deployment's prefix."""
-    prefix = settings.topic.prefix
-    return TopicNames(
-        requests=topics.ACCESS_REQUESTS.full_name(prefix),
-        consents=topics.CONSENT_EVENTS.full_name(prefix),
-        decisions=topics.ACCESS_DECISIONS.full_name(prefix),
-        records=topics.PROVISION_RECORDS.full_name(prefix),
-        rejected=topics.REJECTED_EVENTS.full_name(prefix),
-        rulebooks=topics.RULEBOOKS.full_name(prefix),
-    )
-
-
 def gate_limits(settings: Settings) -> GateLimits:
     """The gate's limits as the settings have them."""
     gate, kafka = settings.gate, settings.kafka
@@ -141,7 +127,7 @@ def gate_limits(settings: Settings) -> GateLimits:
 def gate_setup(settings: Settings, loaded: LoadedRulebook) -> GateSetup:
     """One gate process as the settings describe it. Raises SettingsError."""
     return GateSetup(
-        names=topic_names(settings),
+        names=TopicNames.prefixed(settings.topic.prefix),
         partitions=settings.topic.partitions,
         prefix=settings.topic.prefix,
         folder=settings.state.directory / "gate" / settings.topic.prefix / settings.instance,
@@ -211,7 +197,7 @@ def gate_remedies(settings: Settings, log: Log) -> Remedies:
     prefix = settings.topic.prefix
     return Remedies(
         log=log,
-        names=topic_names(settings),
+        names=TopicNames.prefixed(settings.topic.prefix),
         group=f"{prefix}gate",
         transactional_prefix=f"{prefix}remedy-",
         hmac_key=settings.for_gate().payload_hmac_key,

@@ -16,7 +16,8 @@ from typing import Any
 from faults import messages
 from faults.unsafe_memory import UnsafeFaults
 from gate.world import HMAC_KEY, LIMITS, World, subject_in
-from sekisho.audit import CheckConfig, CheckReport, Sent, TopicNames, check
+from sekisho.audit import CheckConfig, CheckReport, Sent, check
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.memory import MemoryConfig, MemoryLog
 from sekisho.log.memory_partition import Entry, MemoryRecord, Transaction
 from sekisho.log.port import Outgoing, Partition, Record

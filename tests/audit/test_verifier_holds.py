@@ -9,7 +9,7 @@ from audit.scenario import LANE, PREFIX, memory_log, person
 from faults import messages
 from faults.judge import check_config
 from gate.world import LIMITS, World, changed, subject_in
-from sekisho.audit import TopicNames, check
+from sekisho.audit import check
 from sekisho.log.port import Partition
 
 
@@ -44,10 +44,10 @@ async def test_refusals_without_consents_among_holds_are_accepted(tmp_path: Path
     await upstream.commit()
     await upstream.stop()
     await world.stop(gate)
-    config = check_config(TopicNames(*world.names), freshness_ms=300)
+    config = check_config(world.names, freshness_ms=300)
     report = await check(world.log, config)
     assert report.ok, str(report)
     # with a longer limit nothing had waited long enough: what was missing then counts
-    hasty = await check(world.log, check_config(TopicNames(*world.names), freshness_ms=60_000))
+    hasty = await check(world.log, check_config(world.names, freshness_ms=60_000))
     assert hasty.totals["decision.stale_consents"] == 3, str(hasty)
     await world.close()

@@ -14,7 +14,7 @@ from audit.scenario import Played as Topics
 from faults import messages
 from faults.judge import check_config
 from gate.world import LIMITS, World, changed, codes
-from sekisho.audit import CheckReport, TopicNames, check
+from sekisho.audit import CheckReport, check
 from sekisho.audit import findings as declared
 from sekisho.gate.limits import GateLimits
 from sekisho.log.port import Partition
@@ -30,7 +30,7 @@ async def limited(tmp_path: Path) -> AsyncIterator[World]:
 
 
 async def _verified(world: World, limits: GateLimits) -> CheckReport:
-    names = TopicNames(*world.names)
+    names = world.names
     config = check_config(
         names, subject_events=limits.subject_events, freshness_ms=int(limits.freshness_seconds * 1000)
     )
@@ -95,7 +95,7 @@ async def test_an_id_is_free_again_after_the_window(limited: World) -> None:
     await limited.ask(asked)
     again = (await limited.decisions(2))[-1]
     assert (again["duplicate_of"], again["decision_id"] == first["decision_id"]) == (None, False)
-    config = check_config(TopicNames(*limited.names), window_ms=50)
+    config = check_config(limited.names, window_ms=50)
     assert (await check(limited.log, config)).ok
     assert (await check(limited.log, CONFIG)).totals == {"duplicate.missed": 1}
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sekisho.bootstrap import kafka_log, topic_names
-from sekisho.gate.topics import TopicNames
+from sekisho.bootstrap import kafka_log
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.kafka import KafkaConfig
 from sekisho.settings import Settings
 
@@ -54,7 +54,9 @@ class Forwarding:
         # made, so that what it sets for the whole process (the client's backoffs) is the gate's here too
         log: Any = kafka_log(settings, settings.for_gate().bootstrap)
         pairs = [Pair(*each) for each in pickle.loads(Path(arguments[0]).read_bytes())]
-        return cls(settings, log._config, topic_names(settings), pairs, int(arguments[1]))
+        return cls(
+            settings, log._config, TopicNames.prefixed(settings.topic.prefix), pairs, int(arguments[1])
+        )
 
     @property
     def group(self) -> str:

@@ -19,8 +19,8 @@ from confluent_kafka import admin as kafka_admin
 from confluent_kafka.admin import AdminClient
 
 from bench.workload import PARTITIONS, Message
-from sekisho.bootstrap import kafka_log, topic_names
-from sekisho.gate.topics import TopicNames
+from sekisho.bootstrap import kafka_log
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.topics import TopicPlan, create_topics
 from sekisho.settings import Settings
 
@@ -125,7 +125,7 @@ class Deployment:
     @property
     def names(self) -> TopicNames:
         """The topics' names."""
-        return topic_names(self.settings)
+        return TopicNames.prefixed(self.prefix)
 
     async def create(self) -> None:
         """Makes the topics as `sekisho topics create` does."""

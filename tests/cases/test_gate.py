@@ -15,7 +15,7 @@ from cases.on_the_core import all_cases, answer
 from cases.through_the_gate import Answered, CaseWorld, DayChangedError, answers, at_any_hour
 from faults.judge import judged
 from kafka_settings import kafka_config
-from sekisho.audit import CheckReport, TopicNames
+from sekisho.audit import CheckReport
 from sekisho.contracts.verdict_view import verdict_view
 from sekisho.log.kafka import KafkaLog
 from sekisho.rulebook.cases import Case, compare
@@ -35,7 +35,7 @@ async def _run(bootstrap: str, folder: Path) -> Run:
     try:
         await world.create()
         answered = await answers(world)
-        return Run(answered, await judged(world.log, TopicNames(*world.names)))
+        return Run(answered, await judged(world.log, world.names))
     finally:
         await world.close()
         await world.log.close()

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from gate.world import HMAC_KEY, LIMITS
-from sekisho.audit import CheckConfig, CheckReport, Sent, TopicNames, check
+from sekisho.audit import CheckConfig, CheckReport, Sent, check
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log
 
 ANSWER_S = 60.0

@@ -10,8 +10,9 @@ from contextlib import suppress
 from types import TracebackType
 
 from faults import messages
-from sekisho.audit import Sent, TopicNames
+from sekisho.audit import Sent
 from sekisho.contracts.routing import partition_of
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log, Outgoing, Writer
 
 PERSONS = 120

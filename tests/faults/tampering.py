@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from faults.unsafe_controls import Tamper
 from gate.world import World
-from sekisho.gate.topics import TopicNames
 from sekisho.log.port import Outgoing, Partition
 
 Change = Callable[[dict[str, Any]], None]
@@ -25,7 +24,7 @@ class Tampering(NamedTuple):
     def on(self, world: World) -> Tamper:
         """For a world's topics."""
         name = getattr(world.names, self.topic)
-        assert name in TopicNames(*world.names)
+        assert name in world.names
 
         def tamper(at: Partition, records: Sequence[Outgoing]) -> Sequence[Outgoing]:
             return self.rewrite(records) if at.topic == name else records

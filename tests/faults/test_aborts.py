@@ -10,7 +10,6 @@ from faults.load import Load
 from faults.sending import consent_of, put_all
 from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.world import LIMITS, World, changed, subject_in
-from sekisho.audit import TopicNames
 from sekisho.log.port import CommitUnknownError, FencedError, LogError, SendError, UnavailableError
 
 pytestmark = pytest.mark.broker
@@ -36,7 +35,7 @@ async def test_a_turn_that_fails_at_any_step_is_done_anew(
 ) -> None:
     """Whatever fails in a transaction: the lane is let go and taken again; nothing is lost, nothing is doubled."""
     faults = Faults()
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     if step is Step.START:
         faults.fail(step, error, times=2)
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=7) as load:
@@ -59,7 +58,7 @@ async def test_a_turn_that_fails_at_any_step_is_done_anew(
 async def test_an_abort_that_fails_too_is_survived(kafka_world: World) -> None:
     """When neither the turn nor its abort get an answer, the next owner's start ends the transaction."""
     faults = Faults()
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=8) as load:
         gate = await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults))
         faults.fail(Step.ANSWER, SendError("a batch was not acknowledged"), skip=2)
@@ -76,7 +75,7 @@ async def test_an_abort_that_fails_too_is_survived(kafka_world: World) -> None:
 async def test_a_turn_that_grew_too_old_is_aborted_and_done_anew(kafka_world: World) -> None:
     """A deliberate abort keeps the writer and seeks back: its requests are decided by the next turn."""
     faults = Faults()
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=9) as load:
         unsafe = UnsafeLog(kafka_world.log, faults)
         gate = await kafka_world.gate(log=unsafe, limits=changed(LIMITS, turn_seconds=0.5))
@@ -98,7 +97,7 @@ async def test_a_misrouted_suspension_whose_forward_fails_is_forwarded_once(
     kafka_world: World, step: Step, error: LogError
 ) -> None:
     """At whatever step the router's transaction fails: forwarded exactly once, and a request after it is refused."""
-    faults, names = Faults(), TopicNames(*kafka_world.names)
+    faults, names = Faults(), kafka_world.names
     person, wrong = subject_in(2), 3
     told = [consent_of(kafka_world, *event) for event in messages.consents(person)]
     faults.fail(step, error, where="router", times=2)

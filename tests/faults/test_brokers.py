@@ -18,7 +18,6 @@ from gate.world import World
 from kafka_settings import patient
 from local_kafka import MakeBroker
 from log.bench import Listener
-from sekisho.audit import TopicNames
 from sekisho.local.broker import LocalKafka
 from sekisho.log.kafka import KafkaLog
 from sekisho.log.port import Outgoing, Partition, TransactionalWriter
@@ -58,7 +57,7 @@ async def under_load(
 ) -> None:
     """Two gates decide a load while the fault happens `rounds` times; then the verifier looks at everything."""
     kafka, world = deployment.kafka, deployment.world
-    names = TopicNames(*world.names)
+    names = world.names
     gates = Gates(kafka.bootstrap, world.prefix, world.partitions, folder, ("gate-1", "gate-2"))
     async with gates:
         async with Load(world.log, names, world.partitions, seed=11, per_second=100) as load:
@@ -112,7 +111,7 @@ async def test_a_gate_stops_in_order_while_its_broker_is_away(deployment: Deploy
     """Told to stop then, it ends by itself, and its log can be read: the client's repeated lines are counted, not told."""
     kafka, world = deployment.kafka, deployment.world
     async with Gates(kafka.bootstrap, world.prefix, world.partitions, tmp_path, ("gate-1",)) as gates:
-        async with Load(world.log, TopicNames(*world.names), world.partitions, seed=12) as load:
+        async with Load(world.log, world.names, world.partitions, seed=12) as load:
             await load.more(50)
         await asyncio.to_thread(kafka.kill)
         # longer than the time between two looks at the topics: one of them was under way, or came to nothing

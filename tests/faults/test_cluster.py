@@ -19,7 +19,6 @@ from faults.load import Load
 from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.world import World
 from kafka_settings import patient
-from sekisho.audit import TopicNames
 from sekisho.local.broker import LocalKafka
 from sekisho.local.service import sekisho_command
 from sekisho.log.kafka import KafkaLog
@@ -119,7 +118,7 @@ async def test_a_coordinator_killed_between_a_commit_and_its_markers(
     world: World, cluster: Cluster, fire: int
 ) -> None:
     """Another node takes the coordinator's place and writes the markers: what was acknowledged stands, and only once."""
-    names = TopicNames(*world.names)
+    names = world.names
     killer = CoordinatorKiller(cluster)
     ids = [f"{world.prefix}{kind}-{lane}" for kind in ("gate", "router") for lane in range(world.partitions)]
     async with Load(world.log, names, world.partitions, seed=21) as load:
@@ -163,7 +162,7 @@ async def test_brokers_fail_in_turn_under_load(
     world: World, cluster: Cluster, tmp_path: Path, fire: int
 ) -> None:
     """A node killed, the next frozen past its session, the next restarted: two gates go on deciding all the while."""
-    names = TopicNames(*world.names)
+    names = world.names
     gates = Gates(cluster.bootstrap, world.prefix, world.partitions, tmp_path, ("gate-1", "gate-2"))
     async with gates:
         async with Load(world.log, names, world.partitions, seed=22) as load:

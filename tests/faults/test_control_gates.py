@@ -18,7 +18,7 @@ from faults.sending import ask_all, consent_of, put_all
 from faults.test_controls import any_world
 from faults.unsafe_log import Controls, Faults, Frozen, Step, UnsafeLog
 from gate.world import LIMITS, World, changed, subject_in
-from sekisho.audit import CheckReport, TopicNames
+from sekisho.audit import CheckReport
 from sekisho.gate.clock import Clocks
 from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.service import GateService
@@ -44,7 +44,7 @@ async def _consents(world: World, count: int = 1) -> None:
 
 async def _judged(world: World) -> CheckReport:
     await world.close()
-    return await judged(world.log, TopicNames(*world.names))
+    return await judged(world.log, world.names)
 
 
 # the fencing

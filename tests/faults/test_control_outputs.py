@@ -17,7 +17,7 @@ from faults.tampering import TAMPERINGS, Tampering
 from faults.test_controls import any_world
 from faults.unsafe_log import UnsafeLog
 from gate.world import World, subject_in
-from sekisho.audit import CheckReport, TopicNames
+from sekisho.audit import CheckReport
 from sekisho.log.port import Outgoing
 
 __all__ = ["any_world"]
@@ -28,7 +28,7 @@ LANE = 1
 async def one_day(world: World, tampering: Tampering | None) -> CheckReport:
     """Two provisions, two uses, a message nobody can read, a misrouted suspension: what the gate wrote of it."""
     await world.create()
-    names = TopicNames(*world.names)
+    names = world.names
     people = [subject_in(LANE, number) for number in range(2)]
     told = [consent_of(world, *event) for person in people for event in messages.consents(person)]
     stop = consent_of(world, messages.SUSPENDED, messages.suspension(subject_in(2)), LANE)

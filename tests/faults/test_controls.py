@@ -15,7 +15,7 @@ from faults import messages
 from faults.judge import all_answered, judged
 from faults.unsafe_log import Controls, Faults, Step, UnsafeLog
 from gate.world import LIMITS, World, changed, subject_in
-from sekisho.audit import CheckReport, TopicNames
+from sekisho.audit import CheckReport
 from sekisho.log.port import Partition
 
 LANE = 1
@@ -62,7 +62,7 @@ async def _with_a_large_one(world: World, controls: Controls) -> CheckReport:
     else:
         await world.decisions(7)
     await world.stop(gate)
-    return await judged(world.log, TopicNames(*world.names))
+    return await judged(world.log, world.names)
 
 
 @pytest.mark.control("the await of the sends")
@@ -100,7 +100,7 @@ async def _with_an_abort(world: World, controls: Controls) -> CheckReport:
         await world.ask(*_requests(5, 5))
         await world.decisions(10)
     await world.stop(gate)
-    return await judged(world.log, TopicNames(*world.names))
+    return await judged(world.log, world.names)
 
 
 async def _until_one_is_answered(world: World) -> None:
@@ -155,9 +155,9 @@ async def _with_a_hidden_stop(world: World, controls: Controls) -> CheckReport:
         await asyncio.sleep(0.5)
     await upstream.commit()
     await upstream.stop()
-    await all_answered(world.log, TopicNames(*names))
+    await all_answered(world.log, names)
     await world.stop(gate)
-    return await judged(world.log, TopicNames(*names))
+    return await judged(world.log, names)
 
 
 @pytest.mark.control("the high watermark")

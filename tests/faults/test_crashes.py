@@ -12,7 +12,6 @@ from faults.judge import all_answered, judged
 from faults.load import Load
 from faults.unsafe_log import Step
 from gate.world import World
-from sekisho.audit import TopicNames
 
 pytestmark = pytest.mark.broker
 
@@ -37,7 +36,7 @@ CRASHES: dict[str, Crash] = {
 
 async def crash_and_take_over(world: World, broker: str, crash: Crash, load_seed: int) -> None:
     """A gate kills itself at the step under load; another, with a state of its own, answers all."""
-    names = TopicNames(*world.names)
+    names = world.names
     await world.create()
     # a turn that is always too old aborts on purpose
     slow = {"SEKISHO_GATE_TURN_SECONDS": "0.001"} if crash.step is Step.ABORT else {}

@@ -11,7 +11,6 @@ from faults.gates import Gates
 from faults.judge import all_answered, judged
 from faults.load import Load
 from gate.world import World
-from sekisho.audit import TopicNames
 
 pytestmark = pytest.mark.broker
 
@@ -20,7 +19,7 @@ WAIT_S = 60.0
 
 async def taken_over(gates: Gates, load: Load, world: World, since: int) -> None:
     """Waits until requests of every partition that came after `since` sends are answered: nobody waits for the frozen one."""
-    names = TopicNames(*world.names)
+    names = world.names
     later = [each for each in load.sent[since:] if each.topic == names.requests]
     last = {each.partition: each.offset for each in later}
     assert set(last) == set(range(world.partitions)), "the load has not reached every partition"
@@ -48,7 +47,7 @@ async def test_a_gate_frozen_past_its_session_answers_nothing_twice(
     kafka_world: World, broker: str, tmp_path: Path, fire: int
 ) -> None:
     """Its lanes are another's when it wakes in the middle of a turn: it is fenced and put out, joins again, and goes on."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     two = Gates(broker, kafka_world.prefix, kafka_world.partitions, tmp_path, ("gate-1", "gate-2"))
     async with two as gates:
         async with Load(kafka_world.log, names, kafka_world.partitions, seed=11) as load:
@@ -75,7 +74,7 @@ async def test_the_taker_on_a_frozen_owners_host_restores_beside_it(
 ) -> None:
     """A gate of the same instance finds the folders locked by the frozen one: it restores into others, and the frozen
     one, awake again, does no harm to either."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     same = {"SEKISHO_INSTANCE": "gate-1"}
     one = Gates(broker, kafka_world.prefix, kafka_world.partitions, tmp_path, ("gate-1",))
     folder = tmp_path / "state" / "gate" / kafka_world.prefix / "gate-1"

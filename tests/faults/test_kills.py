@@ -11,7 +11,6 @@ from faults.gates import Gates
 from faults.judge import all_answered, judged
 from faults.load import Load
 from gate.world import World
-from sekisho.audit import TopicNames
 
 pytestmark = pytest.mark.broker
 
@@ -27,7 +26,7 @@ async def test_gates_killed_in_rotation_under_load(
     kafka_world: World, broker: str, tmp_path: Path, fire: int
 ) -> None:
     """SIGKILL and SIGTERM over three gates while requests go on: each is answered once, rightly and in order."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     three = Gates(
         broker, kafka_world.prefix, kafka_world.partitions, tmp_path, ("gate-1", "gate-2", "gate-3")
     )
@@ -49,7 +48,7 @@ async def test_gates_killed_in_rotation_under_load(
 @pytest.mark.scenario("state deleted while gates are down")
 async def test_state_deleted_while_gates_are_down(kafka_world: World, broker: str, tmp_path: Path) -> None:
     """A gate whose folder is gone folds the topics anew: duplicates of what it answered before are known."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Gates(
         broker, kafka_world.prefix, kafka_world.partitions, tmp_path, ("gate-1", "gate-2")
     ) as gates:

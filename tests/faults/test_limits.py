@@ -12,7 +12,6 @@ from faults.judge import judged
 from faults.sending import ask_all, consent_of, put_all
 from faults.test_controls import any_world
 from gate.world import LIMITS, World, changed, codes, subject_in
-from sekisho.audit import TopicNames
 from sekisho.gate import turn
 from sekisho.gate.ruling import Asked, Ruling, rule
 from sekisho.gate.state import IdEntry, IdKey, LaneState
@@ -45,7 +44,7 @@ async def test_a_request_that_always_takes_too_long_is_refused_alone(
     await any_world.stop(gate)
     assert [codes(each) == ["request.too_large"] for each in decisions] == [False, False, True, False, False]
     assert rejected["cause"] == "too_large"
-    report = await judged(any_world.log, TopicNames(*any_world.names))
+    report = await judged(any_world.log, any_world.names)
     assert report.ok, str(report)
 
 
@@ -58,7 +57,7 @@ async def test_a_duplicate_whose_first_decision_is_deleted_is_decided_anew(
     and duplicates of what is kept are known."""
     world = any_world
     await world.create()
-    names = TopicNames(*world.names)
+    names = world.names
     person = subject_in(LANE)
     await put_all(world, [consent_of(world, *event) for event in messages.consents(person)])
     asked = [messages.request(person) for _ in range(4)]
@@ -84,7 +83,7 @@ async def test_a_state_that_disagrees_with_the_log_stops_its_lane_with_a_remedy(
     """The lane says once what to do, instead of being taken anew for ever; with the folder deleted it goes on."""
     world = any_world
     await world.create()
-    names = TopicNames(*world.names)
+    names = world.names
     asked = messages.request(subject_in(LANE), "purp-1-specified")
     await ask_all(world, [asked])
     gate = await world.gate("a")

@@ -15,7 +15,6 @@ from gate.world import LIMITS, World, changed, codes, subject_in
 from kafka_settings import kafka_config
 from local_kafka import MakeBroker
 from log.raw_kafka import append_compressed, append_undecodable, damage_checksum, damage_codec
-from sekisho.audit import TopicNames
 from sekisho.log.kafka import KafkaLog
 from sekisho.log.port import Partition
 
@@ -29,7 +28,7 @@ async def test_a_header_key_that_is_not_utf8_costs_its_own_position(
     kafka_world: World, broker: str, fire: int
 ) -> None:
     """Among good requests under load it is rejected in writing; good ones of its batch are decided."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     gate = await kafka_world.gate()
     people = [subject_in(LANE, number) for number in range(3 * fire)]
     good = [messages.asked(messages.request(person)).value or b"" for person in people]
@@ -51,7 +50,7 @@ async def test_a_header_key_that_is_not_utf8_costs_its_own_position(
 @pytest.mark.scenario("a zstd batch")
 async def test_batches_compressed_by_their_senders_are_read(kafka_world: World, broker: str) -> None:
     """Requests and consent events come in any of Kafka's codecs."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     gate = await kafka_world.gate()
     for number, codec in enumerate(CODECS):
         person = subject_in(LANE, number)
@@ -83,7 +82,7 @@ async def test_batches_damaged_on_a_brokers_disk_cost_their_own_positions(
     world = World(log, topic_prefix, kafka.data_dir / "gates")
     try:
         await world.create()
-        names, person = TopicNames(*world.names), subject_in(LANE)
+        names, person = world.names, subject_in(LANE)
         for event in messages.consents(person):
             await put_all(world, [consent_of(world, *event)])
         # one batch each: what is damaged is a batch
@@ -122,7 +121,7 @@ async def test_batches_damaged_on_a_brokers_disk_cost_their_own_positions(
 @pytest.mark.scenario("an output over its limit")
 async def test_an_answer_above_the_gates_own_limit_is_refused_alone(kafka_world: World) -> None:
     """An encoded answer above `output_bytes` becomes the refusal `request.too_large`; its neighbours are decided."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     items = [f"no.such_item_{number:03d}" for number in range(400)]
     people = [subject_in(LANE, number) for number in range(5)]
     asked = [messages.request(person, "purp-1-specified") for person in people]

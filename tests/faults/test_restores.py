@@ -17,7 +17,6 @@ from faults.sending import ask_all, consent_of, put_all
 from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.world import LIMITS, World, changed, subject_in
 from kafka_settings import kafka_config
-from sekisho.audit import TopicNames
 from sekisho.log.kafka import KafkaLog
 from sekisho.log.port import Partition, SendError
 
@@ -30,7 +29,7 @@ RESTORING = ("rejected events", "decisions", "consents")
 
 async def some_history(world: World) -> list[messages.Json]:
     """Requests of every lane, decided by a gate that is gone: what a restore has to fold."""
-    names = TopicNames(*world.names)
+    names = world.names
     asked = [messages.request(subject_in(number % 4, number)) for number in range(12)]
     events = [event for each in asked for event in messages.consents(each["subject"]["id"])]
     await put_all(world, [consent_of(world, *event) for event in events])
@@ -46,7 +45,7 @@ async def test_a_lane_that_restores_longer_than_the_poll_interval_keeps_its_plac
     kafka_world: World, broker: str
 ) -> None:
     """The poll goes on while lanes restore: the member is not put out, and its first lanes are the ones that run."""
-    names, most_ms = TopicNames(*kafka_world.names), 2_000
+    names, most_ms = kafka_world.names, 2_000
     asked = await some_history(kafka_world)
     faults = Faults()
     faults.delay(Step.FETCH, 1.5 * most_ms / 1000, times=kafka_world.partitions * len(RESTORING))
@@ -75,7 +74,7 @@ async def test_a_lane_that_restores_longer_than_the_poll_interval_keeps_its_plac
 async def test_state_deleted_while_a_lane_restores(kafka_world: World, fetch: int) -> None:
     """The folder is gone from under a lane that restores into it: whatever becomes of that lane, duplicates and consents
     are known, to it and to the next one that opens the place."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     asked = await some_history(kafka_world)
     faults, go_on = Faults(), asyncio.Event()
     faults.hold(Step.FETCH, go_on, skip=fetch * 4, times=4)
@@ -98,7 +97,7 @@ async def test_state_deleted_while_a_lane_restores(kafka_world: World, fetch: in
 @pytest.mark.scenario("state deleted mid-restore")
 async def test_state_deleted_again_and_again_while_gates_restore(kafka_world: World, fire: int) -> None:
     """Under load, gates come and go, and the folders of the one that restores vanish every time."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=21) as load:
         await load.more(40)
         for _ in range(2 * fire):
@@ -120,7 +119,7 @@ async def test_state_deleted_again_and_again_while_gates_restore(kafka_world: Wo
 async def test_a_lane_that_comes_back_knows_what_the_other_gate_answered(kafka_world: World) -> None:
     """A's turn is aborted and A goes; B answers; A comes back with its old folder: it knows B's answers, and that its own
     aborted ones were none."""
-    world, names = kafka_world, TopicNames(*kafka_world.names)
+    world, names = kafka_world, kafka_world.names
     asked = [messages.request(subject_in(LANE, number), "purp-1-specified") for number in range(6)]
     faults = Faults()
     first = await world.gate("a", log=UnsafeLog(world.log, faults))
@@ -148,7 +147,7 @@ async def test_a_lane_that_comes_back_knows_what_the_other_gate_answered(kafka_w
 @pytest.mark.parametrize("name", ["a", "with no state"])
 async def test_deleted_group_offsets_cost_nothing(kafka_world: World, name: str) -> None:
     """Neither with the old state nor without one is anything answered twice or passed over: the outputs tell where."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=22) as load:
         gate = await kafka_world.gate("a")
         await load.more(40)
@@ -166,7 +165,7 @@ async def test_deleted_group_offsets_cost_nothing(kafka_world: World, name: str)
 @pytest.mark.scenario("group offsets deleted")
 async def test_offsets_deleted_of_lanes_that_never_answered(kafka_world: World) -> None:
     """With no output and no offset the lane begins at the first request."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     await kafka_world.ask(messages.request(subject_in(LANE)))
     gate = await kafka_world.gate("a")
     await kafka_world.decisions(1)

@@ -11,7 +11,6 @@ from faults.judge import all_answered, judged
 from faults.load import Load
 from faults.test_controls import create_topics
 from gate.world import World, subject_in
-from sekisho.audit import TopicNames
 from sekisho.log.port import Outgoing, Partition
 
 pytestmark = pytest.mark.broker
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.broker
 @pytest.mark.scenario("lane A→B→A with the state of A deleted")
 async def test_lanes_that_move_with_their_state_deleted(kafka_world: World) -> None:
     """Lane A→B→A, A's folder deleted in between: what B answered is known to A again."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=3) as load:
         first = await kafka_world.gate("a")
         await load.more(60)
@@ -44,7 +43,7 @@ async def test_lanes_that_move_with_their_state_deleted(kafka_world: World) -> N
 @pytest.mark.scenario("a value over its limit")
 async def test_an_oversized_message_among_good_ones_costs_no_other(kafka_world: World) -> None:
     """A value above the limit gets its rejected event; those before and behind it their decisions."""
-    names, lane = TopicNames(*kafka_world.names), 1
+    names, lane = kafka_world.names, 1
     people = [subject_in(lane, number) for number in range(6)]
     large = Outgoing(b"x", b" " * (kafka_world.limits.value_bytes + 1))
     await kafka_world.ask(*(messages.request(person) for person in people[:3]))
@@ -65,7 +64,7 @@ async def test_an_answer_that_the_log_does_not_take_among_good_ones(bare_kafka_w
     """A turn that fails twice is run one record at a time under load: the guilty request is refused, in writing."""
     world = bare_kafka_world
     await create_topics(world, {"max.message.bytes": "20000"})
-    names, lane = TopicNames(*world.names), 2
+    names, lane = world.names, 2
     items = [f"no.such_item_{number:03d}" for number in range(400)]
     huge = messages.request(subject_in(lane), "purp-1-specified", items=items)
     gate = await world.gate()
@@ -89,7 +88,7 @@ async def test_an_answer_that_the_log_does_not_take_among_good_ones(bare_kafka_w
 @pytest.mark.control("every transaction ends")
 async def test_a_transaction_left_open_is_found_until_it_ends(kafka_world: World) -> None:
     """The read_committed and read_uncommitted ends of an output differ while a transaction is open: a finding."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     writer = kafka_world.log.transactional_writer(f"{kafka_world.prefix}left-open")
     await writer.start()
     await writer.begin()

@@ -12,7 +12,6 @@ from faults.load import Load
 from faults.sending import ask_all, consent_of, put_all
 from gate.world import World, subject_in
 from log.raw_kafka import add_partition
-from sekisho.audit import TopicNames
 from sekisho.gate.service import GateService
 from sekisho.log.port import Partition
 
@@ -58,7 +57,7 @@ async def test_a_consent_topic_made_anew_under_a_running_gate_halts_it(kafka_wor
     await halted(kafka_world, gate)
     await ask_all(kafka_world, later)
     await kafka_world.stop(gate)
-    report = await judged(kafka_world.log, TopicNames(*kafka_world.names))
+    report = await judged(kafka_world.log, kafka_world.names)
     assert report.counts.decisions == 3, str(report)
     assert report.totals["request.lost"] == LATER
     assert report.totals["decision.consent_position"] == 3
@@ -80,7 +79,7 @@ async def test_a_gate_that_starts_on_a_consent_topic_made_anew_decides_nothing(
     await kafka_world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
     assert not kafka_world.health[id(gate)].ready
     await kafka_world.stop(gate)
-    report = await judged(kafka_world.log, TopicNames(*kafka_world.names))
+    report = await judged(kafka_world.log, kafka_world.names)
     assert report.counts.decisions == 3, str(report)
     assert report.totals["request.lost"] == LATER
 
@@ -91,7 +90,7 @@ async def test_partitions_added_under_load_stop_every_gate(
     kafka_world: World, broker: str, topic: str
 ) -> None:
     """Both gates stand still; what they had answered is right, and nothing was answered after."""
-    names = TopicNames(*kafka_world.names)
+    names = kafka_world.names
     gates = [await kafka_world.gate(name) for name in ("a", "b")]
     async with Load(kafka_world.log, names, kafka_world.partitions, seed=41) as load:
         await load.more(20)

@@ -17,7 +17,6 @@ from faults.judge import all_answered, judged
 from fuzz.outcomes import of_consent, of_request
 from fuzz.sending import PARTITIONS, Send
 from gate.world import LIMITS, World
-from sekisho.audit import TopicNames
 from sekisho.gate.service import GateService
 from sekisho.log.memory import MemoryConfig, MemoryLog
 from sekisho.log.port import Log, Outgoing, Partition, PartitionReader
@@ -139,8 +138,8 @@ class FuzzedGate:
             "freshness_ms": int(FUZZ_LIMITS.freshness_seconds * 1000),
             "settle_seconds": 30,
         }
-        await all_answered(self.world.log, TopicNames(*self.world.names), **changes)
-        report = await judged(self.world.log, TopicNames(*self.world.names), **changes)
+        await all_answered(self.world.log, self.world.names, **changes)
+        report = await judged(self.world.log, self.world.names, **changes)
         assert report.ok, str(report)
         await self._read()
         await self._lanes_stand()

@@ -16,6 +16,7 @@ from sekisho.bootstrap import CLOCKS, gate_vocabulary
 from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.contracts.shared_models import Engine
+from sekisho.contracts.topics import TopicNames
 from sekisho.gate.clock import Clocks
 from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.desk import Desk
@@ -23,7 +24,6 @@ from sekisho.gate.lane import Lane, Seat
 from sekisho.gate.limits import GateLimits
 from sekisho.gate.report import Report
 from sekisho.gate.service import GateService, GateSetup
-from sekisho.gate.topics import TopicNames
 from sekisho.log.port import Log, Outgoing, Partition, Record, UnavailableError
 from sekisho.log.topics import Copies
 from sekisho.rulebook import (
@@ -131,15 +131,7 @@ class World:
     @property
     def names(self) -> TopicNames:
         """The topics' full names."""
-        prefix = self.prefix
-        return TopicNames(
-            requests=f"{prefix}access-requests",
-            consents=f"{prefix}consent-events",
-            decisions=f"{prefix}access-decisions",
-            records=f"{prefix}provision-records",
-            rejected=f"{prefix}rejected-events",
-            rulebooks=f"{prefix}rulebooks",
-        )
+        return TopicNames.prefixed(self.prefix)
 
     async def create(self, **config: str) -> None:
         """Makes the topics; `config` is of those that gates write."""

@@ -14,7 +14,7 @@ from typing import Final
 from faults.judge import check_config
 from gate.world import HMAC_KEY, LIMITS, World
 from kafka_settings import kafka_config
-from sekisho.audit import CheckReport, TopicNames, check
+from sekisho.audit import CheckReport, check
 from sekisho.bootstrap import CLOCKS
 from sekisho.gate.remedies import Remedies
 from sekisho.local.broker import LocalKafka
@@ -105,7 +105,7 @@ class Drive:
         self.prefix = f"soak{uuid.uuid4().hex[:8]}-"
         self.log = KafkaLog(kafka_config(kafka.bootstrap, "soak"))
         self.world = World(self.log, self.prefix, folder, PARTITIONS)
-        self.names = TopicNames(*self.world.names)
+        self.names = self.world.names
         self.gates = Gatehouse(kafka.bootstrap, self.prefix, PARTITIONS, folder, (*GATES, GUEST), self.say)
         self.traffic = Traffic(
             self.log,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from sekisho.audit import TopicNames
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log, LogError, Partition, PartitionReader, Record
 from soak.sent import is_told_to_end
 

@@ -14,8 +14,9 @@ from typing import Final
 from faults import messages
 from gate.world import subject_in
 from log.raw_kafka import append_undecodable
-from sekisho.audit import Sent, TopicNames
+from sekisho.audit import Sent
 from sekisho.contracts.routing import partition_of
+from sekisho.contracts.topics import TopicNames
 from sekisho.gate.remedies import NotSkippableError, Remedies
 from sekisho.local.broker import LocalKafka
 from sekisho.log.port import Log, LogError, Outgoing, Partition, UndecodableRecordError

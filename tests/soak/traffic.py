@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from faults import messages
-from sekisho.audit import Sent, TopicNames
+from sekisho.audit import Sent
 from sekisho.contracts.routing import partition_of
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log, LogError, Outgoing, Writer
 from soak.bad import bad_consent_values, bad_request_values
 from soak.sent import SentBook, is_told_to_end

@@ -1,7 +1,7 @@
 """The audit room: proves from the topics alone that every request was answered once and rightly, or tells where not."""
 
-from sekisho.audit.config import CheckConfig, Progress, Sent, TopicNames
+from sekisho.audit.config import CheckConfig, Progress, Sent
 from sekisho.audit.report import LABELS, CheckReport, Counts
 from sekisho.audit.verifier import check
 
-__all__ = ["LABELS", "CheckConfig", "CheckReport", "Counts", "Progress", "Sent", "TopicNames", "check"]
+__all__ = ["LABELS", "CheckConfig", "CheckReport", "Counts", "Progress", "Sent", "check"]

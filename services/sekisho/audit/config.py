@@ -6,36 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sekisho.contracts import topics
-
-
-class TopicNames(NamedTuple):
-    """Full names, with their prefix."""
-
-    requests: str
-    consents: str
-    decisions: str
-    records: str
-    rejected: str
-    rulebooks: str
-
-    @classmethod
-    def prefixed(cls, prefix: str) -> TopicNames:
-        """The contract's topics under a deployment's prefix."""
-        declared = (
-            topics.ACCESS_REQUESTS,
-            topics.CONSENT_EVENTS,
-            topics.ACCESS_DECISIONS,
-            topics.PROVISION_RECORDS,
-            topics.REJECTED_EVENTS,
-            topics.RULEBOOKS,
-        )
-        return cls(*(each.full_name(prefix) for each in declared))
-
-    @property
-    def outputs(self) -> tuple[str, str, str]:
-        """What gates alone write, decisions first."""
-        return (self.decisions, self.records, self.rejected)
+from sekisho.contracts.topics import TopicNames
 
 
 @dataclass(frozen=True, slots=True)

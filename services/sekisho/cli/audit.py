@@ -7,11 +7,12 @@ import json
 
 import click
 
-from sekisho.audit import CheckConfig, CheckReport, TopicNames
+from sekisho.audit import CheckConfig, CheckReport
 from sekisho.audit import check as verify
 from sekisho.cli.audit_report import ProgressLine, show_report
 from sekisho.cli.connection import connected
 from sekisho.cli.screen import stdout_screen
+from sekisho.contracts.topics import TopicNames
 from sekisho.settings import Settings
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from sekisho.contracts import (
     access_decisions,
@@ -153,3 +153,32 @@ TOPICS: Final = (
 """All of them, in the contract's order."""
 GATE_TOPICS: Final = tuple(each for each in TOPICS if each.gate)
 """Those that have the same number of partitions, checked at start, never changed."""
+
+
+class TopicNames(NamedTuple):
+    """The full names of what gates read and write, and the verifier looks at."""
+
+    requests: str
+    consents: str
+    decisions: str
+    records: str
+    rejected: str
+    rulebooks: str
+
+    @classmethod
+    def prefixed(cls, prefix: str) -> TopicNames:
+        """Those of a deployment."""
+        declared = (
+            ACCESS_REQUESTS, CONSENT_EVENTS, ACCESS_DECISIONS, PROVISION_RECORDS, REJECTED_EVENTS, RULEBOOKS,
+        )  # fmt: skip
+        return cls(*(each.full_name(prefix) for each in declared))
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Those that have the same partitions: an output goes to its input's partition number."""
+        return self[:5]
+
+    @property
+    def outputs(self) -> tuple[str, str, str]:
+        """What gates alone write, decisions first."""
+        return (self.decisions, self.records, self.rejected)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sekisho.contracts.topics import TopicNames
 from sekisho.domain.book import Text
 from sekisho.gate.clock import Clocks
 from sekisho.gate.limits import GateLimits
@@ -19,7 +20,7 @@ from sekisho.gate.rejecting import Rejecter
 from sekisho.gate.restore import Progress, Restorer, Source
 from sekisho.gate.skips import Skips
 from sekisho.gate.state import LaneState
-from sekisho.gate.topics import TopicNames, Topics, describe
+from sekisho.gate.topics import Topics, describe
 from sekisho.log.port import (
     AssignmentListener,
     GroupReader,

@@ -13,6 +13,7 @@ import mode
 import structlog
 
 from sekisho.contracts.shared_models import Engine
+from sekisho.contracts.topics import TopicNames
 from sekisho.gate.clock import ClockGuard, Clocks
 from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.desk import Desk
@@ -27,7 +28,7 @@ from sekisho.gate.report import Report, RouterReport
 from sekisho.gate.routing import RouterDesk, RouterLane
 from sekisho.gate.ruling import Rules
 from sekisho.gate.state import LaneState
-from sekisho.gate.topics import TopicNames, Topics, TopicsChangedError, compare, describe
+from sekisho.gate.topics import Topics, TopicsChangedError, compare, describe
 from sekisho.gate.turn import Turn
 from sekisho.log.port import Log, LogError, MissingTopicError, PartitionReader
 from sekisho.log.topics import Copies, judge_copies

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from sekisho.contracts.topics import TopicNames
 from sekisho.gate.state import Identity
 from sekisho.log.port import Log, MissingTopicError, Partition, TopicDescription
 from sekisho.log.topics import BROKER_DEFAULTS
@@ -13,22 +14,6 @@ _TIMESTAMPS: Final = "message.timestamp.type"
 APPEND_TIME: Final = "LogAppendTime"
 _KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 """Of consent events: they are the evidence, for ever, never compacted or trimmed (contract.md, Topics)."""
-
-
-class TopicNames(NamedTuple):
-    """Full names, with their prefix."""
-
-    requests: str
-    consents: str
-    decisions: str
-    records: str
-    rejected: str
-    rulebooks: str
-
-    @property
-    def shared(self) -> tuple[str, ...]:
-        """Those that have the same partitions: an output goes to its input's partition number."""
-        return self[:5]
 
 
 class TopicsChangedError(Exception):

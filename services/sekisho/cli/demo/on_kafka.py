@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from sekisho.bootstrap import topic_names
 from sekisho.cli.connection import open_log, quiet, topic_plan
 from sekisho.cli.demo.ending import run
 from sekisho.cli.demo.local_gates import LocalGates, running
@@ -21,7 +20,7 @@ from sekisho.cli.here import (
     write_rulebook,
 )
 from sekisho.cli.screen import Screen
-from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS
+from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS, TopicNames
 from sekisho.local.broker import LocalKafka
 from sekisho.log.port import Log
 from sekisho.log.topics import create_topics
@@ -78,7 +77,7 @@ async def _create(settings: Settings, bootstrap: str) -> None:
 async def _delete(settings: Settings, bootstrap: str) -> None:
     log = open_log(settings, bootstrap)
     try:
-        for name in await log.describe(list(topic_names(settings))):
+        for name in await log.describe(list(TopicNames.prefixed(settings.topic.prefix))):
             await log.delete(name)
         for group in ("gate", "router"):
             await log.delete_group_offsets(f"{settings.topic.prefix}{group}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sekisho.bootstrap import topic_names
 from sekisho.cli.demo.checking import checked
 from sekisho.cli.demo.load import Gates, Rush
 from sekisho.cli.demo.play import Player
@@ -16,6 +15,7 @@ from sekisho.cli.examples import command, example
 from sekisho.cli.here import World
 from sekisho.cli.outcome import DONE, FOUND
 from sekisho.cli.screen import Screen
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log
 from sekisho.settings import Settings
 
@@ -34,7 +34,7 @@ class Performance:
 async def perform_on(performance: Performance, log: Log, gates: Gates) -> int:
     """Plays the day and the rush on a log with running gates, then judges; the exit code."""
     screen, settings = performance.screen, performance.settings
-    names, partitions = topic_names(settings), settings.topic.partitions
+    names, partitions = TopicNames.prefixed(settings.topic.prefix), settings.topic.partitions
     scenes = the_day(performance.world.days)
     book = performance.world.rulebook.book
     screen.text(f"Rulebook {book.version}, {book.digest[:23]}…; {partitions} partitions, two gates.")

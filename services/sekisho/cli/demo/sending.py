@@ -14,7 +14,7 @@ from sekisho.contracts import access_requests
 from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.fields import written
 from sekisho.contracts.routing import partition_of
-from sekisho.gate.topics import TopicNames
+from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Outgoing, Writer
 
 SOURCE = "urn:sekisho:demo"

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sekisho.cli.outcome import CommandError
 from sekisho.contracts.reading import read_object
+from sekisho.contracts.topics import TopicNames
 from sekisho.gate.routing import FIRST_POSITION
-from sekisho.gate.topics import TopicNames
 from sekisho.log.port import Log, Partition, Record
 
 _POLL_MS: Final = 100
