@@ -12,8 +12,9 @@ from faults.judge import judged
 from faults.sending import ask_all, consent_of, put_all
 from faults.test_controls import any_world
 from gate.world import LIMITS, World, changed, codes, subject_in
+from sekisho.contracts.ruling import Ruling
 from sekisho.gate import turn
-from sekisho.gate.ruling import Asked, Ruling, rule
+from sekisho.gate.ruling import Asked, rule
 from sekisho.gate.state import IdEntry, IdKey, LaneState
 from sekisho.log.port import Partition
 

@@ -24,13 +24,13 @@ from sekisho.contracts.access_decisions import Envelope
 from sekisho.contracts.envelope import TOO_LARGE
 from sekisho.contracts.errors import InvalidMessageError, RejectedMessageError, UnreadableMessageError
 from sekisho.contracts.fields import Instant
+from sekisho.contracts.ruling import Ruling, refused
 from sekisho.contracts.shared_models import Engine
 from sekisho.domain.book import Rulebook
-from sekisho.domain.decision import decide, hold
+from sekisho.domain.decision import decide
 from sekisho.domain.events import ConsentEvent, Position
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
-from sekisho.domain.verdict import Cite, Verdict
 
 ENGINE: Final = Engine(__version__, 1)
 _KEYS: Final = ("at", "events", "request")
@@ -52,13 +52,6 @@ class Who(NamedTuple):
     organization: str | None
     subject_id: str | None
     digest: str
-
-
-class Ruling(NamedTuple):
-    """A verdict and what else decided it (`circumstances`, as a gate states them)."""
-
-    verdict: Verdict
-    circumstances: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +127,7 @@ def answer(asked: Question, index: int, book: Rulebook, limits: Limits) -> Answe
             return Answer(None, None, (_said(asked, "request", error),))
         told = error.readable
         who = Who(told.request_id, told.organization, told.subject_id, told.digest)
-        ruling = _refusal(None, req.INVALID, dict(error.details), kind="invalid")
+        ruling = refused(None, req.INVALID, dict(error.details), kind="invalid")
         return Answer(*_documents(ruling, _envelope(asked, index, who), book), ())
     except RejectedMessageError as error:
         return Answer(None, None, (_said(asked, "request", error),))
@@ -209,22 +202,13 @@ def _rulings(
     """What the request gets; then what it gets where that is too large an answer, and where that is too."""
     demanded = request.minimum_consent_position
     if demanded is not None and demanded[1] >= len(asked.events):
-        yield _refusal(request, req.POSITION_NOT_REACHED, kind="position")
+        yield refused(request, req.POSITION_NOT_REACHED, kind="position")
     elif len(events) > limits.subject_events:
-        yield _refusal(request, req.TOO_MANY_EVENTS, kind="limit", limit=limits.subject_events)
+        yield refused(request, req.TOO_MANY_EVENTS, kind="limit", limit=limits.subject_events)
     else:
         yield Ruling(decide(request, events, book, asked.at))
     for told in (request, None):
-        yield _refusal(told, req.TOO_LARGE, kind="limit", limit=limits.output_bytes)
-
-
-def _refusal(
-    request: AccessRequest | None,
-    reason: Cite,
-    details: Mapping[str, str] | None = None,
-    **circumstances: object,
-) -> Ruling:
-    return Ruling(hold(request, reason, details), {**circumstances, "code": reason.code})
+        yield refused(told, req.TOO_LARGE, kind="limit", limit=limits.output_bytes)
 
 
 def _envelope(asked: Question, index: int, who: Who) -> Envelope:

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from sekisho.contracts.errors import InvalidMessageError, Readable, RejectedMessageError
+from sekisho.contracts.ruling import Ruling, refused
 from sekisho.contracts.shared_models import Engine
 from sekisho.domain.book import Rulebook
-from sekisho.domain.decision import decide, hold
+from sekisho.domain.decision import decide
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
-from sekisho.domain.verdict import Cite, Verdict
+from sekisho.domain.verdict import Cite
 from sekisho.gate.intake import Persons, Route
 from sekisho.gate.state import IdEntry, IdKey
 from sekisho.log.port import Record
@@ -47,13 +48,6 @@ class Knowledge(NamedTuple):
     stale: bool
 
 
-class Ruling(NamedTuple):
-    """A verdict and what else decided it."""
-
-    verdict: Verdict
-    circumstances: Mapping[str, Any] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """By what one lane decides. `topic_id` is that of the access requests; times are ms, sizes bytes."""
@@ -75,7 +69,7 @@ def refusal(
     asked: Asked, reason: Cite, details: Mapping[str, str] | None = None, **circumstances: object
 ) -> Ruling:
     """A refusal for that reason alone."""
-    return Ruling(hold(asked.request, reason, details), {**circumstances, "code": reason.code})
+    return refused(asked.request, reason, details, **circumstances)
 
 
 def rule(asked: Asked, known: Knowledge, at: datetime, rules: Rules, persons: Persons) -> Ruling:
@@ -113,5 +107,4 @@ def _cannot_ask(asked: Asked, request: AccessRequest, known: Knowledge, rules: R
 
 def too_large(asked: Asked, limit: int, *, with_items: bool) -> Ruling:
     """The refusal of a request whose answer would be larger than `limit` bytes."""
-    verdict = hold(asked.request if with_items else None, req.TOO_LARGE)
-    return Ruling(verdict, {"kind": "limit", "code": req.TOO_LARGE.code, "limit": limit})
+    return refused(asked.request if with_items else None, req.TOO_LARGE, kind="limit", limit=limit)

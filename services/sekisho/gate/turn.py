@@ -18,6 +18,7 @@ from sekisho.contracts import access_decisions, access_requests
 from sekisho.contracts.answers import AnswerWriter, Written
 from sekisho.contracts.envelope import TOO_LARGE
 from sekisho.contracts.errors import InvalidMessageError, Readable, RejectedMessageError
+from sekisho.contracts.ruling import Ruling
 from sekisho.contracts.shared_models import At
 from sekisho.domain.book import Text
 from sekisho.domain.request import AccessRequest
@@ -29,7 +30,7 @@ from sekisho.gate.intake import Persons
 from sekisho.gate.outputs import digest_bytes
 from sekisho.gate.poison import Trouble
 from sekisho.gate.rejecting import DEFECT, UNDECODABLE, Rejecter, cause_of, told_key, unpacked
-from sekisho.gate.ruling import DUPLICATE, Asked, Knowledge, Rules, Ruling, refusal, rule, too_large
+from sekisho.gate.ruling import DUPLICATE, Asked, Knowledge, Rules, refusal, rule, too_large
 from sekisho.gate.state import IdEntry, IdKey, LaneState
 from sekisho.log.port import Outgoing, Record
 
