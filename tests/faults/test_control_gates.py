@@ -318,6 +318,22 @@ async def test_decisions_of_a_day_that_has_not_come_are_found(any_world: World) 
     assert report.totals["decision.not_yet"] == 2, str(report)
 
 
+async def test_a_guarded_clock_that_is_ahead_decides_no_backlog(any_world: World) -> None:
+    """The same with the guard: the gate's own rulebook, read back, tells it; nothing is decided until the clock is right."""
+    world, off = any_world, [86_400.0]
+    await world.create()
+    await ask_all(world, _requests(2))
+    wall, steady = world.clocks
+    world.clocks = Clocks(lambda: wall() + off[0], steady)
+    gate = await world.gate(ready=False)
+    await world.until(lambda: gate.lanes is not None and len(gate.lanes.lanes) == world.partitions)
+    assert not world.is_ready(gate)
+    off[0] = 0.0
+    await world.until(lambda: _next(gate) == 2)
+    report = await _judged(world)
+    assert report.ok, str(report)
+
+
 async def test_decisions_by_a_right_clock_are_clean(any_world: World) -> None:
     """The same with a clock that is right."""
     report = await _with_a_clock(any_world, 0)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from faults.unsafe_memory import UnsafeFaults
 from gate.world import LIMITS, World, changed, codes, consent, effects, request, subject_in, suspension
@@ -328,9 +329,10 @@ async def test_time_does_not_go_back_within_a_partition(world: World) -> None:
 
 async def test_a_clock_that_is_off_pauses_the_gate(world: World) -> None:
     """Nothing is decided by a clock far behind the append times; the gate is unready until the clock is right again."""
-    off = [-60.0]
+    off = [0.0]
     world.clocks = Clocks(lambda: time.time() + off[0], time.monotonic)
     gate = await world.gate()
+    off[0] = -60.0
     await world.ask(request(subject_in(1)))
     await world.until(lambda: not world.health[id(gate)].ready)
     assert await world.data(world.names.decisions) == []
@@ -339,16 +341,54 @@ async def test_a_clock_that_is_off_pauses_the_gate(world: World) -> None:
     await world.until(lambda: world.health[id(gate)].ready)
 
 
+@pytest.mark.parametrize("ahead", [86_400.0, -86_400.0])
+async def test_a_clock_that_is_off_at_the_start_decides_no_backlog(world: World, ahead: float) -> None:
+    """The gate's own rulebook, read back, tells it: unready, the backlog waits until the clock is set right."""
+    off = [ahead]
+    world.clocks = Clocks(lambda: time.time() + off[0], time.monotonic)
+    await world.ask(request(subject_in(1)))
+    with capture_logs() as told:
+        gate = await world.gate(ready=False)
+    assert "clock_off" in [line["event"] for line in told]
+    (clock,) = [one for one in world.health[id(gate)].conditions() if one.name == "clock"]
+    assert clock.cause == "clock_skew"
+    await world.until(lambda: gate.lanes is not None and len(gate.lanes.lanes) == world.partitions)
+    await asyncio.sleep(0.5)
+    assert await world.data(world.names.decisions) == []
+    off[0] = 0.0
+    await world.decisions(1)
+    await world.until(lambda: world.health[id(gate)].ready)
+
+
+async def test_a_brokers_clock_that_is_set_right_frees_an_idle_gate(
+    topic_prefix: str, tmp_path: Path
+) -> None:
+    """The broker's clock was wrong when the gate started: the rulebook is published again, and excuses."""
+    ahead = [3600.0]
+    config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
+    log = MemoryLog(config, lambda: int((time.time() + ahead[0]) * 1000))
+    world = World(log, topic_prefix, tmp_path)
+    await world.create()
+    gate = await world.gate(ready=False)
+    try:
+        assert not world.health[id(gate)].ready
+        ahead[0] = 0.0
+        await world.until(lambda: world.health[id(gate)].ready)
+    finally:
+        await world.close()
+
+
 async def test_a_brokers_clock_that_is_set_right_ends_the_pause_of_a_full_inbox(
     topic_prefix: str, tmp_path: Path
 ) -> None:
     """Records of an hour ahead fill the inbox; the newest one behind them is looked at all the same, and excuses."""
-    ahead = [3600.0]
+    ahead = [0.0]
     config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
     log = MemoryLog(config, lambda: int((time.time() + ahead[0]) * 1000))
     world = World(log, topic_prefix, tmp_path, limits=changed(LIMITS, turn_records=1, turn_bytes=1))
     await world.create()
     gate = await world.gate()
+    ahead[0] = 3600.0
     try:
         await world.ask(*(request(subject_in(1)) for _ in range(40)))
         await world.until(lambda: not world.health[id(gate)].ready)

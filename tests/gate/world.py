@@ -140,8 +140,8 @@ class World:
             await self.log.create(name, count, 1, self.input_config(name) or config)
 
     def input_config(self, name: str) -> dict[str, str]:
-        """The configuration of a topic that gates read; of others, none."""
-        if name == self.names.requests:
+        """The configuration of a topic whose times the brokers give; of others, none."""
+        if name in (self.names.requests, self.names.rulebooks):
             return {"message.timestamp.type": "LogAppendTime"}
         if name == self.names.consents:
             return {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}

@@ -47,11 +47,13 @@ class TopicSpec:
     consumers: str
     gate: bool
     cleanup_policy: CleanupPolicy = "delete"
+    tells_time: bool = False
+    """A gate reads back when the brokers appended what it wrote: their clock, to compare its own with."""
 
     @property
     def timestamp_type(self) -> TimestampType:
         """LogAppendTime for inputs: an old timestamp would make the broker delete at once (runtime.md, State)."""
-        return "LogAppendTime" if self.direction == "in" else "CreateTime"
+        return "LogAppendTime" if self.direction == "in" or self.tells_time else "CreateTime"
 
     @property
     def compacted(self) -> bool:
@@ -143,7 +145,7 @@ RULEBOOKS: Final = TopicSpec(
     "compacted, for ever: the sources of every rulebook that a gate has decided with", None,
     (rulebooks.TYPE,),
     "The sources of rulebooks, so that a replay years later has them.",
-    "gate", "gate; audit", gate=False, cleanup_policy="compact",
+    "gate", "gate; audit", gate=False, cleanup_policy="compact", tells_time=True,
 )  # fmt: skip
 
 TOPICS: Final = (

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+PUBLISHED: Final = -1
+"""Stands for a partition in the guard's notes: the gate's own rulebook, published and read back."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +57,8 @@ class ClockGuard:
     """Compares this machine's clock with the append times that the brokers gave.
 
     Behind: a record was appended later than it is here. Ahead: a record that was not there yet when the end of its
-    partition was asked for (`mark`) has an append time well before that moment. Both are remembered together with the
+    partition was asked for (`mark`) has an append time well before that moment. At the start the gate's own rulebook is
+    such a record (`published`): a backlog alone would not accuse a clock that is ahead. Both are remembered together with the
     wall clock's distance from the steady one, so a clock that is set right is believed again with no new record.
 
     It may have been the broker's clock that was wrong, so no record accuses for ever: one from later than now only until
@@ -75,6 +78,11 @@ class ClockGuard:
         was appended after that moment."""
         self._marks[partition] = (end, asked)
         self._reconsider(partition)
+
+    def published(self, offset: int, appended_ms: int, asked: float) -> None:
+        """Takes in the append time of a record that this gate wrote after the moment `asked` (wall), and has read back."""
+        self.mark(PUBLISHED, offset, asked)
+        self.observe(PUBLISHED, offset, appended_ms)
 
     def observe(self, partition: int, offset: int, appended_ms: int) -> None:
         """Takes in the append time of the newest record read."""
@@ -97,9 +105,9 @@ class ClockGuard:
         self._off.pop(partition, None)
 
     def accuses(self, partition: int) -> bool:
-        """Whether a record of this partition holds the gate: a look at its newest one may end that."""
-        seen = self._off.get(partition)
-        return seen is not None and seen.off != 0
+        """Whether a record of this partition, or the published one, holds the gate: a look at the newest may end that."""
+        found = (self._off.get(at) for at in (partition, PUBLISHED))
+        return any(seen is not None and seen.off != 0 for seen in found)
 
     def _remember(self, partition: int, off: float, offset: int, appended: float) -> None:
         steady, known = self._clocks.steady(), self._off.get(partition)

@@ -14,7 +14,7 @@ import structlog
 
 from sekisho.contracts.shared_models import Engine
 from sekisho.contracts.topics import TopicNames
-from sekisho.gate.clock import ClockGuard, Clocks
+from sekisho.gate.clock import PUBLISHED, ClockGuard, Clocks
 from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.desk import Desk
 from sekisho.gate.intake import consent_reading, router_of
@@ -22,7 +22,7 @@ from sekisho.gate.lane import Lane, Seat
 from sekisho.gate.lanes import Lanes
 from sekisho.gate.limits import GateLimits
 from sekisho.gate.poison import Trouble
-from sekisho.gate.publish import publish_rulebook
+from sekisho.gate.publish import publish_rulebook, read_back
 from sekisho.gate.rejecting import Rejecter
 from sekisho.gate.report import Report, RouterReport
 from sekisho.gate.routing import RouterDesk, RouterLane
@@ -93,6 +93,7 @@ class GateService(mode.Service):
         self._watermarks: PartitionReader | None = None
         self.lanes: Lanes | None = None
         self.router_lanes: Lanes | None = None
+        self._clock = ClockGuard(setup.clocks, setup.limits.clock_seconds)
 
     # life
 
@@ -107,7 +108,7 @@ class GateService(mode.Service):
         await self._publish(topics)
         self._watermarks = self._event_log.partition_reader()
         await self._watermarks.start()
-        wiring = Wiring(setup, topics, self._watermarks, self._report)
+        wiring = Wiring(setup, topics, self._watermarks, self._report, self._clock)
         desk, router_desk = wiring.desk(), wiring.router_desk()
         self.lanes = self._lanes(
             setup.group, setup.names.requests, "gate", lambda seat: self._lane(seat, desk), self._report
@@ -194,11 +195,28 @@ class GateService(mode.Service):
                 )
 
     async def _publish(self, topics: Topics) -> None:
-        setup = self._setup
-        now = datetime.fromtimestamp(setup.clocks.wall(), UTC)
-        await publish_rulebook(
-            self._event_log, topics.names.rulebooks, setup.rulebook, setup.engine.version, now
+        """Publishes the rulebook, at every start: when the brokers append it tells their clock."""
+        setup, name = self._setup, topics.names.rulebooks
+        asked = setup.clocks.wall()
+        at, offset = await publish_rulebook(
+            self._event_log, name, setup.rulebook, setup.engine.version, datetime.fromtimestamp(asked, UTC)
         )
+        if not topics.is_stamped(name):
+            _log.warning(
+                "clock_not_compared",
+                topic=name,
+                remedy="have the brokers stamp it: `sekisho topics check` says how",
+            )
+            return
+        found = await read_back(self._event_log, at, offset, setup.limits.call_seconds)
+        self._clock.published(offset, found.timestamp, asked)
+        if self._clock.is_off():
+            _log.error(
+                "clock_off",
+                seconds=round(self._clock.off_seconds(), 1),
+                remedy="set this machine's clock, or the brokers'; nothing is decided until they agree",
+            )
+        self._report.clock(self._clock)
 
     async def _watch(self, started: Topics) -> None:
         """Partition counts or topic ids that change at any time stop every lane (aiokafka takes new ones unasked)."""
@@ -210,6 +228,10 @@ class GateService(mode.Service):
             try:
                 compare(started, await describe(self._event_log, started.names))
                 missing = 0
+                if self._clock.accuses(PUBLISHED):
+                    await self._publish(
+                        started
+                    )  # an idle gate has no other record that could excuse its clock
             except (MissingTopicError, TopicsChangedError) as error:
                 missing = missing + 1 if isinstance(error, MissingTopicError) else _MISSING_CHECKS
                 if missing < _MISSING_CHECKS:
@@ -226,11 +248,19 @@ class GateService(mode.Service):
 class Wiring:
     """What lanes share, made once the topics are known."""
 
-    def __init__(self, setup: GateSetup, topics: Topics, watermarks: PartitionReader, report: Report) -> None:
+    def __init__(
+        self,
+        setup: GateSetup,
+        topics: Topics,
+        watermarks: PartitionReader,
+        report: Report,
+        clock: ClockGuard,
+    ) -> None:
         self._setup = setup
         self._topics = topics
         self._watermarks = watermarks
         self._report = report
+        self._clock = clock
         self._route = router_of(topics.partitions)
         self._trouble: dict[int, Trouble] = {}
         every = range(topics.partitions)
@@ -250,7 +280,7 @@ class Wiring:
             topics=self._topics,
             folder=setup.folder,
             watermarks=self._watermarks,
-            clock=ClockGuard(setup.clocks, setup.limits.clock_seconds),
+            clock=self._clock,
             report=self._report,
             turn=self._turn,
             consents=self._readings.__getitem__,

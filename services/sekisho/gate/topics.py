@@ -31,6 +31,10 @@ class Topics(NamedTuple):
         """A topic's id: another one is another topic, whatever its name."""
         return self.described[topic].id
 
+    def is_stamped(self, topic: str) -> bool:
+        """Whether the brokers, and not the senders, say when its records were written."""
+        return _is_stamped(self.described[topic])
+
     def identity(self) -> Identity:
         """What a lane's state is folded from."""
         folded = (self.names.requests, self.names.consents, self.names.decisions, self.names.rejected)
@@ -59,10 +63,9 @@ async def describe(log: Log, names: TopicNames) -> Topics:
     if missing:
         raise MissingTopicError(f"missing: {', '.join(missing)}; `sekisho topics create` makes them")
     for name in (names.requests, names.consents):
-        stamped = described[name].config.get(_TIMESTAMPS, APPEND_TIME)
-        if stamped != APPEND_TIME:
+        if not _is_stamped(described[name]):
             raise TopicsChangedError(
-                f"{name} has {_TIMESTAMPS}={stamped}; times are judged by the brokers' append times: set it to "
+                f"{name} has {_TIMESTAMPS}={described[name].config[_TIMESTAMPS]}; times are judged by the brokers' append times: set it to "
                 f"{APPEND_TIME} (`sekisho topics check`)"
             )
     _check_kept(described[names.consents])
@@ -70,6 +73,10 @@ async def describe(log: Log, names: TopicNames) -> Topics:
     if len(set(counts.values())) != 1:
         raise TopicsChangedError(f"all gate topics must have the same number of partitions: {counts}")
     return Topics(names, counts[names.requests], dict(described))
+
+
+def _is_stamped(topic: TopicDescription) -> bool:
+    return topic.config.get(_TIMESTAMPS, APPEND_TIME) == APPEND_TIME
 
 
 def _check_kept(consents: TopicDescription) -> None:

@@ -144,11 +144,14 @@ def _partitions(spec: TopicSpec, topic: TopicDescription, plan: TopicPlan) -> To
 def _timestamps(spec: TopicSpec, topic: TopicDescription, plan: TopicPlan) -> TopicFinding | None:
     del plan
     found = _setting(topic, "message.timestamp.type")
-    if spec.direction != "in" or found == spec.timestamp_type:
+    if spec.timestamp_type == "CreateTime" or found == spec.timestamp_type:
         return None
-    problem = (
-        f"message.timestamp.type is {found}: a sender's old timestamp would have the broker delete at once"
+    effect = (
+        "a gate cannot compare its clock with the brokers' when it starts"
+        if spec.tells_time
+        else "a sender's old timestamp would have the broker delete at once"
     )
+    problem = f"message.timestamp.type is {found}: {effect}"
     return TopicFinding(
         "topic.timestamps", topic.name, problem, _set(topic, "message.timestamp.type", spec.timestamp_type)
     )
