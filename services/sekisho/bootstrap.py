@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -227,17 +228,22 @@ def quiet_collector() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def run_gate(settings: Settings) -> int:
-    """Runs one gate until SIGTERM or SIGINT; gives the exit code: 0 stopped as told, 1 it failed."""
+def run_gate(settings: Settings, told_before: Sequence[int] = ()) -> int:
+    """Runs one gate until SIGTERM or SIGINT; gives the exit code: 0 stopped as told, 1 it failed.
+
+    `told_before`: signals that came before it listened for them itself; one of them stops it as well.
+    """
     configure_logging(settings, "gate")
-    return asyncio.run(_run(gate_service(settings)))
+    return asyncio.run(_run(gate_service(settings), told_before))
 
 
-async def _run(service: mode.Service) -> int:
+async def _run(service: mode.Service, told_before: Sequence[int]) -> int:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    if told_before:
+        told.set()
     try:
         return await _until_told(service, told)
     finally:

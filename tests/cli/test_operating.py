@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -42,6 +45,48 @@ def test_a_gate_without_its_settings_names_them(run: Run) -> None:
     assert result.exit_code == 2
     for name in ("SEKISHO_KAFKA_BOOTSTRAP", "SEKISHO_RULEBOOK", "SEKISHO_PAYLOAD_HMAC_KEY"):
         assert name in result.stderr
+
+
+EARLY = """
+import os, signal, sys
+
+class Early:
+    def find_spec(self, name, path, target=None):
+        if name == "sekisho.bootstrap":
+            sys.meta_path.remove(self)
+            {told}
+
+class Lost:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Early())
+sys.argv = ["sekisho", "gate"]
+from sekisho.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("told", ["os.kill(os.getpid(), signal.SIGTERM)", "Lost()"])
+def test_a_gate_told_to_stop_while_it_still_loads_ends_in_order(told: str, tmp_path: Path) -> None:
+    """SIGTERM amid the imports, and one whose exception is lost in a finalizer: exit 0, nothing was opened."""
+    environment = {
+        **os.environ,
+        "SEKISHO_KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "SEKISHO_RULEBOOK": str(sample_path()),
+        "SEKISHO_PAYLOAD_HMAC_KEY": "k" * 64,
+        "SEKISHO_STATE_DIRECTORY": str(tmp_path),
+        "SEKISHO_HTTP_PORT": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY.format(told=told)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_only_a_record_that_cannot_be_decoded_can_be_skipped_and_in_writing(run: Run, log: MemoryLog) -> None:

@@ -1,13 +1,19 @@
-"""`sekisho gate`: one gate process, and what an operator may do when one stands still."""
+"""`sekisho gate`: one gate process, and what an operator may do when one stands still.
+
+Settings and services are imported when a command runs: a gate listens for SIGTERM before that, which takes a second.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import click
 
 from sekisho.cli.outcome import DONE, InputError
-from sekisho.settings import Settings
 
 
 @click.group(invoke_without_command=True)
@@ -27,9 +33,31 @@ def gate(ctx: click.Context) -> int | None:
     """
     if ctx.invoked_subcommand is not None:
         return None
-    from sekisho.bootstrap import run_gate
+    with _terminable() as told:
+        from sekisho.bootstrap import run_gate
+        from sekisho.settings import Settings
 
-    return run_gate(Settings.from_environment())
+        return run_gate(Settings.from_environment(), told)
+
+
+@contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """SIGTERM ends a gate that has opened nothing yet at once, with exit code 0; gives the list of those that came.
+
+    An exception raised by a signal handler is lost where it comes up in a finalizer: the list remembers it.
+    """
+    told: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        told.append(number)
+        raise SystemExit(DONE)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @gate.command()
@@ -81,6 +109,7 @@ def resume(accept_loss: bool) -> int:
 async def _skip(partition: int, offset: int) -> bool:
     from sekisho.bootstrap import gate_remedies
     from sekisho.cli.connection import connected
+    from sekisho.settings import Settings
 
     settings = Settings.from_environment()
     async with connected(settings) as log:
@@ -90,6 +119,7 @@ async def _skip(partition: int, offset: int) -> bool:
 async def _accept_loss() -> list[str]:
     from sekisho.bootstrap import gate_remedies
     from sekisho.cli.connection import connected
+    from sekisho.settings import Settings
 
     settings = Settings.from_environment()
     async with connected(settings) as log:
