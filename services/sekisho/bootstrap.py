@@ -237,7 +237,7 @@ def run_gate(settings: Settings, told_before: Sequence[int] = ()) -> int:
     return asyncio.run(_run(gate_service(settings), told_before))
 
 
-async def _run(service: mode.Service, told_before: Sequence[int]) -> int:
+async def _run(service: mode.Service, told_before: Sequence[int] = ()) -> int:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

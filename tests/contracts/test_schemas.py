@@ -258,7 +258,7 @@ DAY_MS = 24 * 60 * 60 * 1000
         ("provision-records", "delete", -1, "CreateTime"),
         ("rejected-events", "delete", 3660 * DAY_MS, "CreateTime"),
         ("list-requests", "delete", 90 * DAY_MS, "LogAppendTime"),
-        ("rulebooks", "compact", -1, "CreateTime"),
+        ("rulebooks", "compact", -1, "LogAppendTime"),
     ],
 )
 def test_a_topics_configuration_keeps_what_the_contract_keeps(

@@ -58,11 +58,37 @@ async def test_who_is_cancelled_while_closing_ends() -> None:
     async def stop() -> None:
         await asyncio.sleep(3600)
 
-    closing = asyncio.create_task(close_consumer(_Client(stop), 60))
+    closing = asyncio.create_task(close_consumer(_Client(stop), 0.1))
     await asyncio.sleep(0.01)
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
+
+
+async def test_a_closing_that_nobody_waits_for_any_more_leaves_no_task() -> None:
+    """A lane has less time than a client may take: what it began to close is closed all the same."""
+    before = asyncio.all_tasks()
+
+    class Owner:
+        async def work(self) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    owner = Owner()
+    work = asyncio.create_task(owner.work())
+
+    async def stop() -> None:
+        await asyncio.sleep(3600)
+
+    client = _Client(stop)
+    client._fetcher = owner
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await close_consumer(client, 0.1)
+    async with asyncio.timeout(10):
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110  no event tells it
+            await asyncio.sleep(0.01)
+    assert client.is_closed
+    assert work.cancelled()
 
 
 async def test_an_error_of_the_client_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -24,14 +24,27 @@ def fatal_error(producer: AIOKafkaProducer) -> BaseException | None:
 
 async def close_producer(producer: AIOKafkaProducer, timeout_s: float) -> None:
     """Stops a producer within the time-out. `stop()` alone can loop without end when no coordinator answers [S]."""
-    await _stop_or_cut_off(producer.stop(), timeout_s, (producer._sender, producer._message_accumulator))
-    await _close_client(producer.client, timeout_s)
+    owners = (producer._sender, producer._message_accumulator)
+    await _to_its_end(_stop_and_close(producer.stop(), producer.client, timeout_s, owners))
 
 
 async def close_consumer(consumer: AIOKafkaConsumer, timeout_s: float) -> None:
     """Stops a consumer (it leaves its group) within the time-out; without it a coordinator's silence holds it up."""
-    await _stop_or_cut_off(consumer.stop(), timeout_s, (consumer._coordinator, consumer._fetcher))
-    await _close_client(consumer._client, timeout_s)
+    owners = (consumer._coordinator, consumer._fetcher)
+    await _to_its_end(_stop_and_close(consumer.stop(), consumer._client, timeout_s, owners))
+
+
+async def _to_its_end(closing: Coroutine[Any, Any, None]) -> None:
+    """Whoever waits may be cancelled, the closing goes on, by itself and bounded: a lane has less time to let go than a
+    client may take to stop, and half closed it left tasks that nobody ended ("Task was destroyed but it is pending" [M])."""
+    await asyncio.shield(asyncio.ensure_future(closing))
+
+
+async def _stop_and_close(stopping: Any, client: Any, timeout_s: float, owners: tuple[object, ...]) -> None:
+    try:
+        await _stop_or_cut_off(stopping, timeout_s, owners)
+    finally:
+        await _close_client(client, timeout_s)
 
 
 async def _stop_or_cut_off(stopping: Any, timeout_s: float, owners: tuple[object, ...]) -> None:
