@@ -453,3 +453,34 @@ async def test_topics_with_fewer_copies_than_wanted_are_told_at_the_start(world:
     found = [line for line in told if line["event"] == "topic_copies_differ"]
     assert {line["topic"] for line in found} == set(world.names)
     assert all("min.insync.replicas" in line["problem"] and line["remedy"] for line in found)
+
+
+async def test_a_router_lane_that_keeps_failing_never_looks_ready_between(world: World) -> None:
+    """Let go, taken again, let go: unready all the time; once it has committed what it failed with, the gate is ready."""
+    faults = Faults()
+    gate = await world.gate(log=UnsafeLog(world.log, faults))
+    faults.fail(Step.BEFORE_COMMIT, CommitUnknownError("planned"), where="router-1", times=4)
+    await world.tell(suspension(subject_in(2)), partition=1)
+    seen: list[bool] = []
+    await world.until(lambda: not world.health[id(gate)].ready)
+
+    def spent() -> bool:
+        seen.append(world.health[id(gate)].ready)
+        return faults.is_spent
+
+    await world.until(spent)
+    assert not any(seen)
+    await world.until(lambda: world.is_ready(gate))
+    assert len(await world.data(world.names.consents)) == 2
+
+
+async def test_a_failed_lane_without_work_is_forgiven_once_it_has_run_for_a_while(world: World) -> None:
+    """It has nothing to commit: its next failure, hours later, is a first one again, and the gate is ready."""
+    faults = Faults()
+    faults.fail(Step.START, UnavailableError("planned"), where="router-1", times=3)
+    gate = await world.gate(log=UnsafeLog(world.log, faults), ready=False)
+    await world.until(lambda: faults.is_spent)
+    assert not world.health[id(gate)].ready
+    await world.until(lambda: world.is_ready(gate))
+    assert gate.router_lanes is not None
+    assert gate.router_lanes._failures == {}

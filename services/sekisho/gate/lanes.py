@@ -118,6 +118,8 @@ class Lanes:
     def assigned(self, partitions: frozenset[Partition]) -> None:
         """Starts taking each partition in the background."""
         self._events.assigned()
+        for at in self._failures.keys() - partitions:
+            self._forgive(at)  # another gate has it now
         for at in partitions:
             lane = self._new_lane(at)
             self._tasks[at] = asyncio.get_running_loop().create_task(self._keep(at, lane))
@@ -187,12 +189,27 @@ class Lanes:
         _log.warning(
             "lane_let_go", topic=at.topic, partition=at.partition, cause=lane.ended_by, exc_info=error
         )
-        self._events.stopped(at.partition, f"let go after {type(error).__name__}; it is taken again")
+        self._events.let_go(at.partition, f"let go after {type(error).__name__}; it is taken again")
         self._set_paused(lane, paused=True)
         failures = self._failures[at] = self._failures.get(at, 0) + 1
         pause = self._limits.backoff_seconds * 2 ** min(failures - 1, _DOUBLINGS)
         at_time = self._clocks.steady() + min(pause, self._limits.backoff_max_seconds)
         self._rejoin_at = at_time if self._rejoin_at is None else min(at_time, self._rejoin_at)
+
+    def _forgive_proven(self) -> None:
+        """Failures count no more once the lane has committed, or has run for as long as the longest pause between them:
+        a lane without work commits nothing."""
+        now = self._clocks.steady()
+        for at in list(self._failures):
+            lane = self.lanes.get(at)
+            if lane is None or lane.phase is not Phase.RUNNING or lane.running_since is None:
+                continue
+            if lane.has_committed or now - lane.running_since > self._limits.backoff_max_seconds:
+                self._forgive(at)
+
+    def _forgive(self, at: Partition) -> None:
+        del self._failures[at]
+        self._events.recovered(at.partition)
 
     async def _rejoin(self) -> None:
         """Leaves the group and joins it again: the new assignment is the proof of ownership."""
@@ -230,6 +247,7 @@ class Lanes:
         else:
             self._note_reachable(None)
             self._hand_out(found, epochs)
+        self._forgive_proven()
         self._hold_back()
 
     def _note_reachable(self, why: str | None) -> None:
@@ -243,8 +261,6 @@ class Lanes:
             lane = self._still(at, epochs)
             if lane is not None:
                 lane.inbox.offer(records)
-                if lane.has_committed:
-                    self._failures.pop(at, None)
 
     def _still(self, at: Partition, epochs: Mapping[Partition, tuple[Lane, int]]) -> Lane | None:
         """The running lane for which a fetch was made, unless it was replaced or sought back while the fetch went on.

@@ -55,6 +55,13 @@ class Report:
         self._metrics.lanes.set(partition, "holding")
         self._health.unmet(f"lane-{partition}", "failed", why)
 
+    def let_go(self, partition: int, why: str) -> None:
+        """A lane failed: it is taken again soon, here or elsewhere."""
+        self.stopped(partition, why)
+
+    def recovered(self, partition: int) -> None:
+        """Nothing to tell: the lane's phases and its consents' lag were told all along."""
+
     def lost(self, partition: int, cause: str) -> None:
         """A lane was let go; `cause` is one of telemetry's LANE_ENDS."""
         self._metrics.lanes_lost.at(cause).inc()
@@ -207,13 +214,15 @@ class RouterReport:
 
     def __init__(self, health: Health) -> None:
         self._health = health
+        self._failing: set[int] = set()
+        """Let go after a failure, and not proven since: one that fails again and again must not look ready between."""
 
     def assigned(self) -> None:
         """Nothing to tell."""
 
     def phase(self, partition: int, state: str) -> None:
-        """A lane that runs is no obstacle any more."""
-        if state == "running":
+        """A lane that runs is no obstacle any more, unless it has failed and is yet to prove itself."""
+        if state == "running" and partition not in self._failing:
             self._health.drop(f"router-{partition}")
 
     def taken(self, seconds: float) -> None:
@@ -223,10 +232,21 @@ class RouterReport:
         """A lane stands still until an operator acts."""
         self._health.unmet(f"router-{partition}", "failed", why)
 
+    def let_go(self, partition: int, why: str) -> None:
+        """A lane failed: it is taken again soon, here or elsewhere."""
+        self._failing.add(partition)
+        self.stopped(partition, why)
+
+    def recovered(self, partition: int) -> None:
+        """A lane that failed has committed, has run for a while, or is another gate's now."""
+        self._failing.discard(partition)
+        self._health.drop(f"router-{partition}")
+
     def lost(self, partition: int, cause: str) -> None:
         """The lane is another gate's now, or about to be taken again."""
         _log.debug("router_lane_lost", partition=partition, cause=cause)
-        self._health.drop(f"router-{partition}")
+        if partition not in self._failing:
+            self._health.drop(f"router-{partition}")
 
     def log_reachable(self, why: str | None) -> None:
         """Told by the deciding lanes, which read the same log."""
