@@ -36,7 +36,8 @@ def plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return {name: plain(each) for name, each in value._asdict().items()}
     if dataclasses.is_dataclass(value):
-        return {each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+        told = [each.name for each in dataclasses.fields(value) if each.compare]  # not what is noted on a fact
+        return {name: plain(getattr(value, name)) for name in told}
     if isinstance(value, frozenset | set):
         return {"set": sorted(plain(each) for each in value)}
     if isinstance(value, tuple | list):

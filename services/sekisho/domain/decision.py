@@ -1,7 +1,7 @@
 """The decision: a pure function of (request, the person's events, the compiled rulebook, the decision time).
 
 It does no I/O and reads no clock: the same four give the same verdict for ever, and what is remembered between calls
-(of questions, of orders) changes none. Every reason that holds is listed, in the rulebook's order, per item and for the whole; an allowed item has a basis, for an
+(of questions, of answers alike, of orders) changes none. Every reason that holds is listed, in the rulebook's order, per item and for the whole; an allowed item has a basis, for an
 effect never rests on silence.
 """
 
@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Final
 
+from sekisho.domain import alike
 from sekisho.domain.book import Rulebook
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.case import Case
@@ -22,6 +23,7 @@ from sekisho.domain.question import Asked, Need, Question, is_prohibited, to_thi
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest, Requester
 from sekisho.domain.rules import ASKING, BASIS_RANK, JUDGING, RANK
+from sekisho.domain.rules.acc import in_order
 from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.rules.wall import obligations
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
@@ -37,6 +39,20 @@ def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Ruleboo
     Sources: rulebook.md (the rules), APPI 17-30, IBR 53-6, 212, 234; each reason carries its own citation.
     """
     question = _asked(request, book, tokyo_day(at))
+    events = tuple(events)
+    key = alike.key_of(question, events, at)
+    if key is None or not in_order(question, request.requester):
+        return _judged(question, request, events, at)
+    found = alike.recall(key, request, events)
+    if found is None:
+        found = _judged(question, request, events, at)
+        alike.keep(key, found)
+    return found
+
+
+def _judged(
+    question: Question, request: AccessRequest, events: tuple[ConsentEvent, ...], at: datetime
+) -> Verdict:
     case = Case(question, request, fold(events), at)
     for need in question.needs:
         _meet(case, need)
@@ -83,7 +99,8 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     question.guarded = not asking.items or _no_rule_yet(question, asking)
     if _length(asking) <= _LONGEST:
         if len(_QUESTIONS) >= _MOST:
-            _QUESTIONS.clear()
+            forget()
+        question.remembered = True
         _QUESTIONS[key] = question
     return question
 
@@ -96,8 +113,9 @@ def _length(part: object) -> int:
 
 
 def forget() -> None:
-    """Forgets the questions remembered: for measuring what a new one costs. No answer depends on it."""
+    """Forgets the questions remembered, and their answers. No answer depends on it."""
     _QUESTIONS.clear()
+    alike.forget()
 
 
 def _meet(case: Case, need: Need) -> None:

@@ -53,6 +53,16 @@ class ForeignInformation:
     unknown_reason: str | None = None
 
 
+class Likeness(NamedTuple):
+    """What makes consents alike (`sekisho.domain.alike`): a form (None: like no other), the last of its times, its first
+    and last valid day."""
+
+    form: object
+    latest: datetime | None
+    first: date | None
+    last: date | None
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentGranted:
     """A consent as recorded. `explained_*` tell how and when it was explained; None: not recorded."""
@@ -79,6 +89,8 @@ class ConsentGranted:
     guardian_document: str | None = None
     evidence_document: str | None = None
     foreign: ForeignInformation | None = None
+    likeness: Likeness | None = field(default=None, init=False, repr=False, compare=False)
+    """Noted here once it is asked for: it follows from the other fields."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Question:
     __slots__ = (
         "action", "all_ids", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "guarded", "holder",
         "ids", "implied", "individual", "known", "named", "needs", "organization", "purposes", "recipient", "record",
-        "restrictable", "solicits", "third_party", "ungrounded", "whole",
+        "remembered", "restrictable", "solicits", "third_party", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, request: AccessRequest, book: Rulebook, day: date) -> None:
@@ -114,6 +114,8 @@ class Question:
         """Whether the person's being a restricted customer matters (WALL-13)."""
         self.guarded = False
         """Whether the whole request is of a kind that no family judges yet."""
+        self.remembered = False
+        """Whether it is the same object for all who ask it."""
 
     def refuse(self, reason: Cite) -> None:
         """The whole request is refused for this reason, at every item."""

@@ -73,6 +73,22 @@ def judge(case: Case) -> None:
     _scope(case, requester, operator)
 
 
+def in_order(question: Question, requester: Requester) -> bool:
+    """Whether ACC-2 finds nothing at all."""
+    if question.organization is None:
+        return True
+    if requester.operator is None:
+        return not _is_manned(question, requester)
+    operator = question.book.operators.get(requester.operator)
+    return (
+        operator is not None
+        and operator.organization == requester.organization
+        and _identified(question, requester, operator)
+        and not _out_of_scope(requester, operator)
+        and (operator.items is None or operator.items >= question.ids)
+    )
+
+
 def _is_manned(question: Question, requester: Requester) -> bool:
     """Whether a request that names no operator should: only an automatic system's, that names nobody else, need not."""
     book = question.book
@@ -90,14 +106,18 @@ def _identified(question: Question, requester: Requester, operator: Operator) ->
 
 
 def _scope(case: Case, requester: Requester, operator: Operator) -> None:
-    if (operator.businesses is not None and requester.business not in operator.businesses) or (
-        operator.systems is not None and requester.system not in operator.systems
-    ):
+    if _out_of_scope(requester, operator):
         case.whole.append(OPERATOR_SCOPE)
     if operator.items is not None:
         for asked in case.question.known:
             if asked.id not in operator.items:
                 case.refuse(asked, OPERATOR_SCOPE)
+
+
+def _out_of_scope(requester: Requester, operator: Operator) -> bool:
+    return (operator.businesses is not None and requester.business not in operator.businesses) or (
+        operator.systems is not None and requester.system not in operator.systems
+    )
 
 
 def _moratoria(question: Question, request: AccessRequest) -> None:
