@@ -197,7 +197,8 @@ STATE_REBUILDS = Definition(
 CLOCK_SKEW_SECONDS = Definition(
     "sekisho_clock_skew_seconds",
     "gauge",
-    "This machine's clock less the brokers' append time, of the newest request read as it came; negative: the clock is behind.",
+    "This machine's clock less the brokers' append time, of the newest request read as it came or of the rulebook published at "
+    "the start; negative: the clock is behind.",
 )
 READY = Definition("sekisho_ready", "gauge", "1 while /readyz answers 200, else 0.")
 UNREADY = Definition(
