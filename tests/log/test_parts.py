@@ -13,12 +13,15 @@ import aiokafka.errors
 import aiokafka.producer.sender
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.client import CoordinationType
+from aiokafka.producer.transaction_manager import TransactionManager
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kafka_settings import PLAINTEXT, kafka_config
 from sekisho.contracts.routing import partition_for, partition_of
-from sekisho.log.client_backoffs import QUICK_RETRIES, QuickOffsetCommit, QuickProduce
+from sekisho.log.client_backoffs import QUICK_RETRIES, QuickAddOffsets, QuickOffsetCommit, QuickProduce
+from sekisho.log.client_pipelining import PipeliningSender
 from sekisho.log.kafka import KafkaLog, KafkaSecurityError
 from sekisho.log.kafka_errors import translated, translated_send
 from sekisho.log.lifecycle import PendingSends, WriterLifecycle, in_batches
@@ -152,11 +155,14 @@ class Answering:
     client = None
     _txn_manager = SimpleNamespace(offset_committed=lambda at, offset, group: None)
 
-    def _coordinator_dead(self, kind: object) -> None:
-        return None
+    def __init__(self) -> None:
+        self._coordinators = {CoordinationType.GROUP: 1}
+
+    def _coordinator_dead(self, kind: CoordinationType) -> None:
+        self._coordinators.pop(kind, None)
 
 
-NOT_ENOUGH_REPLICAS, COORDINATOR_NOT_AVAILABLE, NO_ERROR = 19, 15, 0
+NOT_ENOUGH_REPLICAS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, CONCURRENT, NO_ERROR = 19, 15, 16, 51, 0
 
 
 @pytest.mark.parametrize(
@@ -185,6 +191,83 @@ def test_offsets_that_come_too_soon_are_repeated_soon_but_not_for_ever() -> None
         waits = [answered(COORDINATOR_NOT_AVAILABLE) for _ in range(QUICK_RETRIES + 1)]
         assert waits == [0.003] * QUICK_RETRIES + [0.1]
         assert answered(NO_ERROR) is None
+        sender._coordinators[CoordinationType.GROUP] = 1
+
+
+@pytest.mark.parametrize(("code", "known"), [(COORDINATOR_NOT_AVAILABLE, True), (NOT_COORDINATOR, False)])
+def test_a_coordinator_that_only_verifies_is_not_looked_for_anew(code: int, known: bool) -> None:
+    """One that says that it is none any more is."""
+    KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
+    sender = Answering()
+    handler = QuickOffsetCommit(sender, {TopicPartition("t", 0): SimpleNamespace(offset=1)}, "group")
+    handler.handle_response(SimpleNamespace(errors=[("t", [(0, code)])]))
+    assert (CoordinationType.GROUP in sender._coordinators) is known
+
+
+@pytest.mark.parametrize(("code", "expected"), [(CONCURRENT, 0.003), (COORDINATOR_NOT_AVAILABLE, 0.1)])
+def test_a_group_added_before_the_last_markers_stand_is_added_again_soon(code: int, expected: float) -> None:
+    """Only for the markers; what else the coordinator lacks is awaited at the usual pace."""
+    KafkaLog(replace(kafka_config("h:1"), commit_backoff_s=0.003))
+    handler = QuickAddOffsets(Answering(), "group")
+    assert handler.handle_response(SimpleNamespace(error_code=code)) == expected
+
+
+class Coordinator:
+    """A client whose requests are answered one by one, when told."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, asyncio.Future[SimpleNamespace]]] = []
+
+    async def send(self, node: int, request: object, *, group: object) -> SimpleNamespace:
+        answer: asyncio.Future[SimpleNamespace] = asyncio.get_running_loop().create_future()
+        self.asked.append((type(request).__name__, answer))
+        return await answer
+
+
+def sender_in_transaction() -> tuple[PipeliningSender, Coordinator]:
+    """A sender whose transaction has a partition and a group's offset to add."""
+    client, manager = Coordinator(), TransactionManager("id", 10_000)
+    manager.set_pid_and_epoch(1, 0)
+    manager.begin_transaction()
+    manager.maybe_add_partition_to_txn(TopicPartition("t", 0))
+    manager.add_offsets_to_txn({TopicPartition("in", 0): SimpleNamespace(offset=1)}, "group")
+    sender = PipeliningSender(
+        client,
+        acks=-1,
+        txn_manager=manager,
+        message_accumulator=None,
+        retry_backoff_ms=1,
+        request_timeout_ms=1,
+    )
+    sender._coordinators[CoordinationType.TRANSACTION] = 1
+    return sender, client
+
+
+async def test_the_group_is_asked_for_right_behind_the_partitions() -> None:
+    """Both are on their way before the first is answered; batches need not wait for the second; it is asked for once."""
+    sender, client = sender_in_transaction()
+    first = asyncio.ensure_future(sender._do_add_partitions_to_txn(sender._txn_manager.partitions_to_add()))
+    await asyncio.sleep(0.01)
+    assert [name for name, _ in client.asked] == ["AddPartitionsToTxnRequest", "AddOffsetsToTxnRequest"]
+    client.asked[0][1].set_result(SimpleNamespace(errors=[("t", [(0, NO_ERROR)])]))
+    assert await first
+    second = asyncio.ensure_future(sender._do_add_offsets_to_txn("group"))
+    client.asked[1][1].set_result(SimpleNamespace(error_code=NO_ERROR))
+    assert await second
+    assert sender._txn_manager.consumer_group_to_add() is None
+    assert len(client.asked) == 2
+
+
+async def test_a_group_that_is_refused_is_told_when_it_is_waited_for() -> None:
+    """A fenced sender ends by it, as it would have without asking ahead."""
+    sender, client = sender_in_transaction()
+    first = asyncio.ensure_future(sender._do_add_partitions_to_txn(sender._txn_manager.partitions_to_add()))
+    await asyncio.sleep(0.01)
+    client.asked[0][1].set_result(SimpleNamespace(errors=[("t", [(0, NO_ERROR)])]))
+    client.asked[1][1].set_result(SimpleNamespace(error_code=aiokafka.errors.InvalidProducerEpoch.errno))
+    assert await first
+    with pytest.raises(aiokafka.errors.ProducerFenced):
+        await sender._do_add_offsets_to_txn("group")
 
 
 @pytest.mark.parametrize(

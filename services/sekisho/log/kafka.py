@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sekisho.log.client_backoffs import lower_commit_backoff
+from sekisho.log.client_pipelining import pipeline_additions
 from sekisho.log.kafka_admin import KafkaAdmin
 from sekisho.log.kafka_config import KafkaConfig, KafkaSecurity, KafkaSecurityError
 from sekisho.log.kafka_offsets import Offsets
@@ -21,6 +22,7 @@ class KafkaLog:
 
     def __init__(self, config: KafkaConfig) -> None:
         lower_commit_backoff(config.commit_backoff_s)
+        pipeline_additions()
         self._config = config
         self._offsets = Offsets(config)
         self._admin = KafkaAdmin(config)
