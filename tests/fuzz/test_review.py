@@ -9,26 +9,7 @@ from weakref import ref
 import pytest
 
 from audit.scenario import LANE, NAMES, Forger, played
-from cases.on_the_core import book, read, well_formed
-from sekisho.domain import decision, records
-from sekisho.domain.decision import decide
 from sekisho.log.port import Partition
-
-
-@pytest.mark.xfail(strict=True, reason="records._frame keeps each question, however large")
-def test_a_question_too_large_to_be_remembered_is_not_kept_by_its_records() -> None:
-    """A recorded provision with texts of 57,000 characters leaves nothing behind."""
-    for case in map(read, well_formed()):
-        if case.request.action == "provide" and decide(case.request, case.events, book(), case.at).record:
-            break
-    recipient = case.request.recipient
-    assert recipient is not None
-    large = dict.fromkeys(("name", "address", "representative"), "東" * 19_000)
-    request = case.request._replace(recipient=recipient._replace(**large))
-    decision.forget()
-    records._frame.cache_clear()
-    assert decide(request, case.events, book(), case.at).record is not None
-    assert records._frame.cache_info().currsize == 0
 
 
 @pytest.mark.xfail(

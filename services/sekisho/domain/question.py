@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
 from sekisho.domain.request import AccessRequest, Recipient, RecordRequest
-from sekisho.domain.verdict import Cite
+from sekisho.domain.retention import Retention
+from sekisho.domain.verdict import Cite, Counterparty
 from sekisho.domain.vocabulary import EXCEPTIONS, INSURANCE_SOLICITATION, Role
 
 HOME: Final = "JP"
@@ -67,12 +68,23 @@ class Need(NamedTuple):
     """The items' ids; `Question.need` writes them."""
 
 
+class RecordFrame(NamedTuple):
+    """What the records of one question have in common, whoever the person is (`sekisho.domain.records`)."""
+
+    counterparty: Counterparty
+    missing: tuple[str, ...]
+    first: date | None
+    last: date | None
+    kept: Retention
+
+
 class Question:
-    """A request without its person. The families' `ask` fill it; after that nothing changes it."""
+    """A request without its person. The families' `ask` fill it; after that nothing changes it but its `frame`, when the
+    first record is written."""
 
     __slots__ = (
-        "action", "all_ids", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "guarded", "holder",
-        "ids", "implied", "individual", "known", "named", "needs", "organization", "purposes", "recipient", "record",
+        "action", "all_ids", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "frame", "guarded",
+        "holder", "ids", "implied", "individual", "known", "named", "needs", "organization", "purposes", "recipient", "record",
         "remembered", "restrictable", "solicits", "third_party", "ungrounded", "whole",
     )  # fmt: skip
 
@@ -93,6 +105,8 @@ class Question:
         self.third_party = to_third_party(request, book)
         self.record = request.record or INDIVIDUAL
         """How a provision is to be recorded."""
+        self.frame: RecordFrame | None = None
+        """What its records have in common; None until one is written."""
         self.asked: Sequence[Asked] = _asked(request, book)
         self.all_ids = tuple(asked.id for asked in self.asked)
         self.known: Sequence[Asked] = [asked for asked in self.asked if asked.item is not None]
