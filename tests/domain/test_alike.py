@@ -16,7 +16,7 @@ from bench.decision import Common, commons
 from domain.worlds import AT, REQUESTERS, consent, drawn, good_consent, moment, request, sample_book
 from sekisho.domain import alike, decision
 from sekisho.domain.calendar import tokyo_day
-from sekisho.domain.decision import decide, forget
+from sekisho.domain.decision import decide, decide_in_full, forget
 from sekisho.domain.events import ConsentGranted, ForeignInformation, Position
 from sekisho.domain.request import AccessRequest
 
@@ -46,12 +46,6 @@ OTHERS: dict[str, Any] = {
     "guardian_document": "DOC-7",
 }
 """For every field of a consent, another value than `good_consent` has."""
-
-
-def in_full(asked: AccessRequest, events: list[ConsentGranted], at: datetime) -> object:
-    """The answer as found with nothing remembered of answers."""
-    question = decision._asked(asked, sample_book(), tokyo_day(at))
-    return decision._judged(question, asked, tuple(events), at)
 
 
 def with_one_consent() -> tuple[Common, ConsentGranted]:
@@ -94,8 +88,8 @@ def test_whoever_has_the_same_form_gets_what_was_found_in_full(
         if chance.random() < 0.3:
             mine = mine._replace(requester=side._replace(operator=hand.operator, branch=hand.branch))
         at = AT + timedelta(hours=chance.choice((0, 0, 0, 1, 15, 900, -700)))
-        assert decide(mine, [each], sample_book(), at) == in_full(mine, [each], at)
-        assert decide(mine, [], sample_book(), at) == in_full(mine, [], at)
+        assert decide(mine, [each], sample_book(), at) == decide_in_full(mine, [each], sample_book(), at)
+        assert decide(mine, [], sample_book(), at) == decide_in_full(mine, [], sample_book(), at)
 
 
 @pytest.mark.parametrize("name", [each.name for each in fields(ConsentGranted) if each.init])
@@ -125,7 +119,9 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
     for number in range(30):
         mine = replace(grant, purposes=grant.purposes | {f"purpose-{number}"})
-        assert decide(run.request, [mine], sample_book(), AT) == in_full(run.request, [mine], AT)
+        assert decide(run.request, [mine], sample_book(), AT) == decide_in_full(
+            run.request, [mine], sample_book(), AT
+        )
         assert len(alike._ANSWERS) <= 5
         assert len(alike._FORMS) <= 5
     forget()

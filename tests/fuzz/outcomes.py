@@ -36,8 +36,10 @@ def plain(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return {name: plain(each) for name, each in value._asdict().items()}
     if dataclasses.is_dataclass(value):
-        told = [each.name for each in dataclasses.fields(value) if each.compare]  # not what is noted on a fact
-        return {name: plain(getattr(value, name)) for name in told}
+        # what is noted on a fact is not of it
+        return {
+            each.name: plain(getattr(value, each.name)) for each in dataclasses.fields(value) if each.compare
+        }
     if isinstance(value, frozenset | set):
         return {"set": sorted(plain(each) for each in value)}
     if isinstance(value, tuple | list):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -19,10 +19,11 @@ from sekisho.audit.workspace import FirstUse
 from sekisho.contracts import access_decisions, identity, provision_records
 from sekisho.contracts.access_decisions import Envelope
 from sekisho.contracts.decision_models import Decision
+from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.contracts.shared_models import At, Engine
 from sekisho.domain.book import Rulebook
-from sekisho.domain.decision import decide, hold
+from sekisho.domain.decision import decide_in_full, hold
 from sekisho.domain.events import Position
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.rules import req
@@ -30,6 +31,10 @@ from sekisho.domain.verdict import Cite, Verdict
 
 FORMAT: Final = 1
 """The decisions' format that this reproduces."""
+TIME: Final = "time"
+"""The circumstances' limit where it is none of size."""
+_FRAME_BYTES: Final = 160
+"""Of a batch of one record, beside key, value and headers: 61 of the batch, the lengths of the record and its headers."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Json = dict[str, Any]
@@ -47,16 +52,26 @@ class Expected(NamedTuple):
 
     decision: Json
     record: Json | None
+    refused: Literal["size", "log", "time"] | None = None
+    """Why they stand in place of the core's answer: it is above the gate's limit, above what the topics take, or (as
+    claimed) took too long."""
+
+    @property
+    def is_rejected_too(self) -> bool:
+        """Whether a rejected event says so besides."""
+        return self.refused in ("log", "time")
 
 
 class Lane(NamedTuple):
-    """Which partition is judged, and by which limits (as the gates': counts)."""
+    """Which partition is judged, and by which limits (as the gates': counts; `…_bytes`: the topic's max.message.bytes)."""
 
     topic: str
     topic_id: str
     partition: int
     partitions: int
     subject_events: int
+    decision_bytes: int
+    record_bytes: int
 
 
 class Told(NamedTuple):
@@ -66,11 +81,11 @@ class Told(NamedTuple):
     consents_before: int
     engine: Engine
     circumstances: Mapping[str, Any]
-    log_refused: bool
-    """Whether a rejected event says that the log did not take the full answer."""
+    is_rejected: bool
+    """Whether a rejected event says that the request was too large to be answered."""
 
     @classmethod
-    def by(cls, decision: Decision, *, log_refused: bool) -> Told:
+    def by(cls, decision: Decision, *, is_rejected: bool = False) -> Told:
         """Reads a decision."""
         position = decision.consent_position
         return cls(
@@ -78,12 +93,17 @@ class Told(NamedTuple):
             0 if position is None else position.offset,
             Engine(decision.engine.version, decision.engine.format),
             decision.circumstances or {},
-            log_refused,
+            is_rejected,
         )
 
     def claims(self, reason: Cite) -> bool:
         """Whether the decision says that this refusal was made without asking the core."""
         return bool(self.circumstances.get("code") == reason.code)
+
+    @property
+    def is_for_time(self) -> bool:
+        """Whether the refusal says that deciding took too long."""
+        return self.circumstances.get("limit") == TIME
 
     def limit(self, default: int) -> int:
         """The limit that the decision names, or the default."""
@@ -117,6 +137,15 @@ class Core:
                 circumstances={"kind": "duplicate"},
             )
         )
+
+    def repeated_anew(self, asked: Question, offset: int, told: Told, book: Rulebook) -> Json:
+        """As `repeated` where the first decision, on the request at `offset`, is kept no longer: it was about the same
+        content, so it is made again, as of the time and with the knowledge that its repetition tells."""
+        first = self.expected(asked, None, told, book).decision
+        decision_id = self.decision_id(offset)
+        record_id = None if first["record_id"] is None else identity.record_id(decision_id)
+        first = {**first, "decision_id": decision_id, "record_id": record_id}
+        return self.repeated(asked, FirstUse(offset, 0, asked.digest), first)
 
     def decision_id(self, offset: int) -> str:
         """The id of the decision on the request at an offset."""
@@ -154,20 +183,48 @@ class Core:
         limit = told.limit(most) if told.claims(req.TOO_MANY_EVENTS) else most
         if len(events) > limit:
             return _refusal(asked, req.TOO_MANY_EVENTS, kind="limit", limit=limit)
-        return Ruling(decide(request, events, book, told.decided_at))
+        return Ruling(decide_in_full(request, events, book, told.decided_at))
 
     def _too_large(self, asked: Question, full: Expected, told: Told, book: Rulebook) -> Expected:
-        """The refusal in place of an answer above the limit for outputs; the full answer if it is not above it."""
-        limit = told.limit(0)
-        if not told.log_refused and not _is_above(full, limit):
+        """The refusal in place of the core's answer, as far as its reason can be believed; else the core's answer.
+
+        Believed by size: the answer made again is above the limit that the decision names, or, where a rejected event
+        says that the log did not take it, above what the topics take as they stand. Believed for time: with a
+        rejected event only, since nothing in the topics tells how long a gate took; the report counts these apart.
+        """
+        limit, named = told.limit(0), told.circumstances.get("limit")
+        circumstances = {"kind": "limit", "code": req.TOO_LARGE.code, "limit": named}
+        if told.is_for_time:
+            if not told.is_rejected:
+                return full
+            return self._held(asked, None, circumstances, told, book)._replace(refused="time")
+        if not isinstance(named, int):
             return full
-        circumstances = {"kind": "limit", "code": req.TOO_LARGE.code, "limit": limit}
-        for request in (None,) if told.log_refused else (asked.request, None):
-            ruling = Ruling(hold(request, req.TOO_LARGE), circumstances)
-            found = self._documents(asked, ruling, told, book)
-            if not _is_above(found, limit):
-                break
-        return found
+        if told.is_rejected:
+            if not self._is_above_topics(asked, full):
+                return full
+            return self._held(asked, None, circumstances, told, book)._replace(refused="log")
+        if not _is_above(full, limit):
+            return full
+        found = self._held(asked, asked.request, circumstances, told, book)
+        if _is_above(found, limit):
+            found = self._held(asked, None, circumstances, told, book)
+        return found._replace(refused="size")
+
+    def _held(
+        self, asked: Question, request: AccessRequest | None, circumstances: Json, told: Told, book: Rulebook
+    ) -> Expected:
+        return self._documents(asked, Ruling(hold(request, req.TOO_LARGE), circumstances), told, book)
+
+    def _is_above_topics(self, asked: Question, full: Expected) -> bool:
+        """Whether a batch with nothing but this answer may be larger than its topic takes; never too small a guess, and
+        for nothing that fits by more than its frame."""
+        key = len(asked.record.key or b"") if asked.subject_id is None else len(asked.subject_id.encode())
+        limits = (self._lane.decision_bytes, self._lane.record_bytes)
+        written = (_message_bytes(full.decision, access_decisions.TYPE), 0)
+        if full.record is not None:
+            written = (written[0], _message_bytes(full.record, provision_records.TYPE))
+        return any(size and _FRAME_BYTES + key + size > limit for size, limit in zip(written, limits, strict=True))
 
     def _documents(self, asked: Question, ruling: Ruling, told: Told, book: Rulebook) -> Expected:
         lane, record = self._lane, asked.record
@@ -208,6 +265,14 @@ def _refusal(
 def _is_above(expected: Expected, limit: int) -> bool:
     documents = (expected.decision, expected.record)
     return any(each is not None and len(to_json(each)) > limit for each in documents)
+
+
+def _message_bytes(document: Json, type_: str) -> int:
+    """Value and headers of a message."""
+    id_ = document.get("record_id") if type_ == provision_records.TYPE else document["decision_id"]
+    told_at = document.get("created_at") or document["decided_at"]
+    headers = binary_headers(type_, str(id_), access_decisions.SOURCE, told_at)
+    return len(to_json(document)) + sum(len(name) + len(value) for name, value in headers)
 
 
 def _plain(document: Mapping[str, Any]) -> Json:

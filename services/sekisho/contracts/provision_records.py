@@ -252,15 +252,18 @@ def _consent(consents: tuple[ServedConsent, ...], statement: str) -> dict[str, A
 
 
 def _written_consent(consents: tuple[ServedConsent, ...], statement: str) -> str:
-    """As `_consent`."""
+    """As `_consent`; mostly there is one (1.1 → 0.6 µs)."""
+    if len(consents) == 1:
+        ((consent_id, at, _),) = consents
+        id_ = quoted(consent_id)
+        said = id_[1:-1].join(_around_consents(statement))
+        return f'{{"statement":"{said}","consent_id":{id_},"position":{fragments.position(at)}}}'
     told = [
         f'"consent_id":{quoted(consent_id)},"position":{fragments.position(at)}'
         for consent_id, at, _ in consents
     ]
     ids = quoted("、".join([consent_id for consent_id, _, _ in consents]))
     found = f'{{"statement":"{ids[1:-1].join(_around_consents(statement))}",{told[0]}'
-    if len(told) == 1:
-        return found + "}"
     return f'{found},"others":[{",".join(["{" + each + "}" for each in told[1:]])}]}}'
 
 

@@ -50,8 +50,15 @@ def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Ruleboo
     return found
 
 
+def decide_in_full(
+    request: AccessRequest, events: Iterable[ConsentEvent], book: Rulebook, at: datetime
+) -> Verdict:
+    """As `decide`, but that no answer is taken from another person's: by this one the verifier and the tests judge it."""
+    return _judged(_asked(request, book, tokyo_day(at)), request, events, at)
+
+
 def _judged(
-    question: Question, request: AccessRequest, events: tuple[ConsentEvent, ...], at: datetime
+    question: Question, request: AccessRequest, events: Iterable[ConsentEvent], at: datetime
 ) -> Verdict:
     case = Case(question, request, fold(events), at)
     for need in question.needs:
