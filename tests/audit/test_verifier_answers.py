@@ -133,6 +133,24 @@ async def test_forged_headers_and_keys_are_found(forger: Forger) -> None:
     assert (await forger.check()).totals == {"decision.headers": 2}
 
 
+@pytest.mark.parametrize(
+    ("name", "forged"), [("ce_source", b"urn:another"), ("ce_time", b"2020-01-01T00:00:00.000000Z")]
+)
+@pytest.mark.parametrize("topic", ["decisions", "records", "rejected"])
+async def test_a_forged_source_or_time_of_an_output_is_found(
+    forger: Forger, topic: str, name: str, forged: bytes
+) -> None:
+    """What every output tells in its headers is of the gate, and of the time that stands in it."""
+    record = forger.records(getattr(NAMES, topic))[0]
+    headers = [(each, forged if each == name else value) for each, value in record.headers]
+    assert headers != list(record.headers)
+    forger.replace(record, headers=headers)
+    report = await forger.check()
+    kind = {"decisions": "decision.headers", "records": "record.altered", "rejected": "rejected.altered"}
+    assert report.totals == {kind[topic]: 1}
+    assert report.findings[0].detail == name
+
+
 async def test_an_unreadable_decision_is_found(forger: Forger) -> None:
     """A decision that does not follow the contract answers nobody."""
     forger.replace(forger.answer("use"), value=b"{no json")

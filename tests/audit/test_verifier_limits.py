@@ -62,6 +62,69 @@ async def test_too_large_an_answer_is_accepted_as_a_limit(limited: World, output
     assert bool(decision["items"]) == (output_bytes == 20_000)
     report = await _verified(limited, limits)
     assert report.ok, str(report)
+    assert (report.counts.too_large, report.counts.too_slow) == (1, 0)
+
+
+def _many_items(number: int = 0) -> messages.Json:
+    items = [f"no.such_item_{number:03d}" for number in range(150)]
+    return messages.request(person(number), "purp-1-specified", items=items)
+
+
+def _take(world: World, most: int) -> None:
+    """Configures the topic of decisions: batches of so many bytes are taken."""
+    topic = world.log.store.topics[world.names.decisions]
+    topic.config = {**topic.config, "max.message.bytes": str(most)}
+
+
+async def _refused_by_the_log(world: World, takes: int) -> None:
+    """Has a gate answer two requests, the first of which is too large for a topic of decisions of so many bytes."""
+    _take(world, takes)
+    gate = await world.gate()
+    await world.ask(_many_items())
+    await world.ask(messages.request(person(1), "purp-1-specified"))
+    decisions = await world.decisions(2)
+    assert codes(decisions[0]) == ["request.too_large"]
+    await world.stop(gate)
+
+
+async def test_what_the_log_did_not_take_is_accepted_while_it_takes_no_more(limited: World) -> None:
+    """The answer is larger than the topic takes: the rejected event is right; a topic that takes it disproves it."""
+    await _refused_by_the_log(limited, 20_000)
+    report = await _verified(limited, LIMITS)
+    assert report.ok, str(report)
+    assert (report.counts.too_large, report.counts.rejected) == (1, 1)
+    _take(limited, 1_048_588)
+    report = await _verified(limited, LIMITS)
+    assert report.totals == {"decision.verdict": 1, "decision.envelope": 1, "rejected.unasked": 1}
+
+
+async def test_a_refusal_for_time_is_believed_in_writing_only_and_counted(limited: World) -> None:
+    """Nothing in the topics tells how long a gate took: such a refusal is believed with its rejected event, and told."""
+    await _refused_by_the_log(limited, 20_000)
+    _take(limited, 1_048_588)
+    forger = Forger(Topics(limited.log, {}, {}, ()))
+    decision = forger.records(limited.names.decisions)[0]
+    forger.change(decision, lambda data: data["circumstances"].update(limit="time"))
+    report = await forger.check()
+    assert report.ok, str(report)
+    assert (report.counts.too_large, report.counts.too_slow) == (0, 1)
+    assert "1 of them refused because deciding took too long" in str(report)
+    forger.erase(forger.records(limited.names.rejected)[0])
+    assert (await forger.check()).totals == {"decision.verdict": 1, "decision.envelope": 1}
+
+
+@pytest.mark.parametrize("limit", [None, "size", 0.5])
+async def test_a_refusal_as_too_large_that_names_no_limit_is_found(limited: World, limit: object) -> None:
+    """Only a number of bytes can be compared with the answer."""
+    limits = changed(LIMITS, output_bytes=20_000)
+    gate = await limited.gate(limits=limits)
+    await limited.ask(_many_items())
+    await limited.decisions(1)
+    await limited.stop(gate)
+    forger = Forger(Topics(limited.log, {}, {}, ()))
+    decision = forger.records(limited.names.decisions)[0]
+    forger.change(decision, lambda data: data["circumstances"].update(limit=limit))
+    assert (await forger.check()).totals == {"decision.verdict": 1, "decision.envelope": 1}
 
 
 async def test_a_hold_after_a_true_wait_is_accepted(limited: World) -> None:

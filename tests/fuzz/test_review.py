@@ -3,29 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import Any
 from weakref import ref
-
-import pytest
-
-from audit.scenario import LANE, NAMES, Forger, played
-from sekisho.log.port import Partition
-
-
-@pytest.mark.xfail(
-    strict=True, reason="audit.answers: _names_forgotten believes any number below what is kept"
-)
-async def test_an_allow_that_claims_to_repeat_a_deleted_decision_is_compared() -> None:
-    """A made-up `duplicate_of` before what is kept hides a false allow from the verifier."""
-    forger = Forger(await played())
-    kept_from = forger.answer("use").offset
-
-    def lie(data: dict[str, Any]) -> None:
-        data.update(effect="allow", reasons=[], duplicate_of=0, circumstances={"kind": "duplicate"})
-
-    forger.change(forger.answer("not reached"), lie)
-    await forger.log.delete_records(Partition(NAMES.decisions, LANE), kept_from)
-    assert not (await forger.check()).ok
 
 
 class _Lane:

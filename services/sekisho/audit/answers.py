@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
 from sekisho.audit.comparing import Answered, Comparison
 from sekisho.audit.config import CheckConfig
-from sekisho.audit.core import FORMAT, Core, Told
+from sekisho.audit.core import FORMAT, Core, Expected, Told
 from sekisho.audit.findings import Findings
+from sekisho.audit.forgotten import Forgotten
 from sekisho.audit.outputs import DECISION, RECORD
 from sekisho.audit.questions import Question, read_question
 from sekisho.audit.refusals import KIND, Refusal, Refusals, about
@@ -21,8 +22,15 @@ from sekisho.audit.workspace import FirstUse, Output, Workspace
 from sekisho.contracts import access_decisions, rejected_events
 from sekisho.contracts.decision_models import Decision
 from sekisho.contracts.errors import RejectedMessageError
+from sekisho.domain.book import Rulebook
 from sekisho.domain.rules import req
 from sekisho.log.port import Partition
+
+_UNTOLD: Final = frozenset(each.code for each in (req.STATE_STALE, req.TOO_LARGE, req.TOO_MANY_EVENTS))
+"""Refusals that only the circumstances of the first decision explain."""
+
+_ANOTHER: Final = "another"
+"""The digest of a request that is kept no longer, under the id of one with another content."""
 
 
 class Room(NamedTuple):
@@ -51,6 +59,7 @@ class Walk:
         self._timing = timing
         self._refusals = refusals
         self._horizon = horizon
+        self._forgotten = Forgotten(room.config, room.workspace, room.answered_from)
         self._compare = Comparison(
             room.findings, room.workspace, Partition(room.config.topics.decisions, room.at.partition),
             Partition(room.config.topics.records, room.at.partition),
@@ -60,6 +69,7 @@ class Walk:
         """Looks at one request and at everything that was answered to it."""
         self._room.counts.requests += 1
         outputs = self._room.workspace.take_outputs(DECISION, str(item.offset))
+        self._forgotten.note(item)
         if item.offset < self._room.answered_from:
             self._refusals.among(item.offset)
             self._room.counts.unverifiable += 1
@@ -126,24 +136,28 @@ class Walk:
     # one answer
 
     def _examine(self, asked: Question, answered: Answered) -> None:
-        if self._names_forgotten(answered.decision):
-            self._room.counts.unverifiable += 1
-            self._refusals.among(asked.record.offset)
-            return
-        first = self._first_use(asked)
-        refused_by_log = self._is_refused_by_log(asked, answered.decision)
-        owed = asked.owed
-        if first is not None and first.digest != asked.digest and owed is None:
-            owed = Refusal("id_reused", "request_id", asked.request_id)
-        if refused_by_log and owed is None:
-            owed = Refusal("too_large", None, asked.request_id)
-        self._refusals.compare(asked.record.offset, asked.record, owed)
         self._compare.key(asked, answered.output)
+        decision = answered.decision
+        first = self._first_use(asked)
+        named = self._forgotten.named(asked, decision) if first is None else None
+        if named is not None:
+            self._room.counts.unverifiable += 1
+            if decision.duplicate_of is None:  # its id was used by another request: that much is believed
+                first = FirstUse(named, 0, _ANOTHER)
         if first is not None and first.digest == asked.digest:
+            self._refused(asked, asked.owed)
             self._examine_duplicate(asked, answered, first)
+        elif decision.duplicate_of is None:
+            self._examine_first(asked, answered, first)
         else:
-            told = Told.by(answered.decision, log_refused=refused_by_log)
-            self._examine_first(asked, answered, told, first)
+            self._refused(asked, asked.owed or _reused(asked, first))
+            if named is None:
+                self._compare.add("duplicate.false", answered, f"it names request {decision.duplicate_of}")
+            else:
+                self._examine_forgotten(asked, answered, named)
+
+    def _refused(self, asked: Question, owed: Refusal | None) -> None:
+        self._refusals.compare(asked.record.offset, asked.record, owed)
 
     def _first_use(self, asked: Question) -> FirstUse | None:
         """The earlier request under the same id, unless it came so long before that its id is free again."""
@@ -152,10 +166,8 @@ class Walk:
             return None
         return first
 
-    def _is_refused_by_log(self, asked: Question, decision: Decision) -> bool:
-        """Whether the decision stands for one that the log itself did not take: that is told in writing."""
-        if (decision.circumstances or {}).get("code") != req.TOO_LARGE.code:
-            return False
+    def _is_rejected(self, asked: Question) -> bool:
+        """Whether a rejected event says that the request was too large to be answered."""
         rejected = self._room.workspace.first_output(KIND, about(self._room.at.topic, asked.record.offset))
         return rejected is not None and rejected_events.decode(rejected.value).cause == "too_large"
 
@@ -168,33 +180,57 @@ class Walk:
             expected = self._core.repeated(asked, first, from_json(original.value))
             self._compare.duplicate(answered, expected)
 
-    def _names_forgotten(self, decision: Decision) -> bool:
-        """Whether a decision rests on an earlier request that is kept no longer."""
-        circumstances = decision.circumstances or {}
-        if circumstances.get("code") == req.ID_REUSED.code:
-            named = circumstances.get("first")
-        else:
-            named = decision.duplicate_of
-        return isinstance(named, int) and named < self._room.answered_from
-
-    def _examine_first(self, asked: Question, answered: Answered, told: Told, first: FirstUse | None) -> None:
+    def _examine_forgotten(self, asked: Question, answered: Answered, named: int) -> None:
+        """A duplicate whose first decision is kept no longer: it was about the same content, so it is made again. Only
+        a refusal that the core was not asked about cannot be: its circumstances stood in the first decision."""
         decision = answered.decision
-        if decision.duplicate_of is not None:
-            self._compare.add("duplicate.false", answered, f"it names request {decision.duplicate_of}")
+        self._room.counts.unverifiable_allowed += decision.effect == "allow"
+        if decision.effect == "deny" and any(each.code in _UNTOLD for each in decision.reasons):
             return
+        book = self._book(answered)
+        if book is not None:
+            expected = self._core.repeated_anew(asked, named, Told.by(decision), book)
+            self._compare.decision(answered, Expected(expected, None))
+
+    def _examine_first(self, asked: Question, answered: Answered, first: FirstUse | None) -> None:
+        """A decision that repeats none; `first` is an earlier request under the same id, with another content."""
+        told = Told.by(answered.decision, is_rejected=self._is_rejected(asked))
         self._timing.take(asked, answered, told)
         if asked.key is not None and first is None:
             use = FirstUse(asked.record.offset, asked.record.timestamp, asked.digest)
             self._room.workspace.use(asked.key, use)
+        book = self._book(answered)
+        expected = None if book is None else self._core.expected(asked, first, told, book)
+        if expected is None:
+            is_refused = told.is_rejected and told.claims(req.TOO_LARGE)
+        else:
+            is_refused = expected.is_rejected_too
+        owed = asked.owed or _reused(asked, first)
+        # one message has one rejected event: that it cannot be answered goes before what is wrong with it
+        self._refused(asked, Refusal("too_large", None, asked.request_id) if is_refused else owed)
+        if expected is None:
+            self._room.workspace.take_outputs(RECORD, answered.decision.decision_id)
+            return
+        self._room.counts.too_slow += expected.refused == "time"
+        self._room.counts.too_large += expected.refused in ("size", "log")
+        self._compare.decision(answered, expected)
+        if asked.record.offset >= self._room.records_from:
+            self._compare.records(asked, answered, expected)
+
+    def _book(self, answered: Answered) -> Rulebook | None:
+        """The rulebook that decided; None, and a finding, where the decision cannot be made again."""
+        decision = answered.decision
         book = self._room.rulebooks.get(decision.rulebook.digest)
         if book is None:
             self._compare.add("rulebook.unknown", answered, decision.rulebook.digest)
-            self._room.workspace.take_outputs(RECORD, decision.decision_id)
         elif decision.engine.format != FORMAT:
             self._compare.add("decision.unknown_format", answered, str(decision.engine.format))
-            self._room.workspace.take_outputs(RECORD, decision.decision_id)
-        else:
-            expected = self._core.expected(asked, first, told, book)
-            self._compare.decision(answered, expected)
-            if asked.record.offset >= self._room.records_from:
-                self._compare.records(asked, answered, expected)
+            return None
+        return book
+
+
+def _reused(asked: Question, first: FirstUse | None) -> Refusal | None:
+    """What is owed by a request whose id stands for another one already."""
+    if first is None or first.digest == asked.digest:
+        return None
+    return Refusal("id_reused", "request_id", asked.request_id)

@@ -224,7 +224,9 @@ class Core:
         written = (_message_bytes(full.decision, access_decisions.TYPE), 0)
         if full.record is not None:
             written = (written[0], _message_bytes(full.record, provision_records.TYPE))
-        return any(size and _FRAME_BYTES + key + size > limit for size, limit in zip(written, limits, strict=True))
+        return any(
+            size and _FRAME_BYTES + key + size > limit for size, limit in zip(written, limits, strict=True)
+        )
 
     def _documents(self, asked: Question, ruling: Ruling, told: Told, book: Rulebook) -> Expected:
         lane, record = self._lane, asked.record

@@ -17,6 +17,8 @@ from sekisho.log.port import Partition, Record
 
 DECISION: Final = "decision"
 RECORD: Final = "record"
+SOURCE: Final = access_decisions.SOURCE
+"""The CloudEvents source of all that gates write."""
 NOBODY: Final = -1
 """The request offset of an output that names no position of its own input partition."""
 
@@ -72,7 +74,7 @@ class OutputCheck:
             )
             return
         self._in_order(record.offset, request)
-        wrong = "" if _has_headers(record, access_decisions.TYPE, told.get("decision_id")) else "headers"
+        wrong = _wrong_headers(record, access_decisions.TYPE, told.get("decision_id"), told.get("decided_at"))
         if wrong:
             self._findings.add("decision.headers", *self._at, record.offset, wrong)
         self._add(str(request), request, record, value)
@@ -81,16 +83,20 @@ class OutputCheck:
         told = provision_records.decode(value)
         request = self._request(_document(told.request_position))
         self._in_order(record.offset, request)
-        if not _has_headers(record, provision_records.TYPE, told.record_id):
-            self._findings.add("record.altered", *self._at, record.offset, "headers")
+        created_at = read_object(value).get("created_at")
+        wrong = _wrong_headers(record, provision_records.TYPE, told.record_id, created_at)
+        if wrong:
+            self._findings.add("record.altered", *self._at, record.offset, wrong)
         self._add(told.decision_id, request, record, value)
 
     def _keep_rejected(self, record: Record, value: bytes) -> None:
         told = rejected_events.decode(value)
         about = _document(told.position)
         request = self._request(about)
-        if not _has_headers(record, rejected_events.TYPE, told.rejected_id):
-            self._findings.add("rejected.altered", *self._at, record.offset, "headers")
+        rejected_at = read_object(value).get("rejected_at")
+        wrong = _wrong_headers(record, rejected_events.TYPE, told.rejected_id, rejected_at)
+        if wrong:
+            self._findings.add("rejected.altered", *self._at, record.offset, wrong)
         if request != NOBODY:
             self.last_request = max(self.last_request, request)
         here = told.position.partition == self._at.partition
@@ -116,11 +122,13 @@ def _document(position: LogPosition | None) -> dict[str, Any]:
     return {} if position is None else position.model_dump()
 
 
-def _has_headers(record: Record, type_: str, id_: object) -> bool:
-    """Whether a record is a CloudEvent of that type and id in binary mode."""
+def _wrong_headers(record: Record, type_: str, id_: object, time: object) -> str:
+    """What is not as in the gate's CloudEvent of that type and id, in binary mode, made at that time; "": nothing."""
     try:
         event = open_message(record.headers, record.value, largest=len(record.value or b""))
         require(event, frozenset({type_}))
     except RejectedMessageError:
-        return False
-    return event.attributes.get("id") == id_
+        return "headers"
+    right = {"id": id_, "source": SOURCE, "time": time}
+    wrong = [f"ce_{name}" for name, value in right.items() if event.attributes.get(name) != value]
+    return ", ".join(wrong)

@@ -17,6 +17,10 @@ LABELS: Final[Mapping[str, Text]] = {
     "denied": Text("うち拒否", "of them deny"),
     "duplicates": Text("うち再送への決定", "of them to duplicates"),
     "invalid": Text("うち形式不備の申請への決定", "of them to invalid requests"),
+    "too_large": Text("うち大きすぎる回答に代わる拒否", "of them refused because the answer is too large"),
+    "too_slow": Text(
+        "うち判定に時間がかかりすぎたための拒否", "of them refused because deciding took too long"
+    ),
     "unreadable": Text("決定できない申請", "requests that cannot be answered"),
     "records": Text("提供記録", "provision records"),
     "rejected": Text("不受理イベント", "rejected events"),
@@ -27,6 +31,9 @@ LABELS: Final[Mapping[str, Text]] = {
     "sent": Text("受領確認済みの送信", "acknowledged sends compared"),
     "pending": Text("処理待ち", "still to be answered"),
     "unverifiable": Text("保存期間外で照合できない出力", "outputs whose input is no longer kept"),
+    "unverifiable_allowed": Text(
+        "うち許可（初回の決定は保存期間外）", "of them allow, repeating an answer that is no longer kept"
+    ),
 }
 """What each count is called."""
 
@@ -42,6 +49,10 @@ class Counts:
     denied: int = 0
     duplicates: int = 0
     invalid: int = 0
+    too_large: int = 0
+    """Refused by size: the core's answer was made again, and it is larger than what refused it."""
+    too_slow: int = 0
+    """Refused for time: how long a gate took cannot be told from the topics, so these are believed, and counted."""
     unreadable: int = 0
     records: int = 0
     rejected: int = 0
@@ -52,6 +63,9 @@ class Counts:
     sent: int = 0
     pending: int = 0
     unverifiable: int = 0
+    unverifiable_allowed: int = 0
+    """Duplicates' answers whose first decision is kept no longer: what they allow was decided again from the same
+    content, but nothing tells whether the first one was ever given."""
 
 
 @dataclass(frozen=True)

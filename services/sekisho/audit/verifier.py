@@ -28,6 +28,8 @@ from sekisho.audit.workspace import Workspace
 from sekisho.domain.book import Text
 from sekisho.log.port import Log, MissingTopicError, Partition, PartitionReader, TopicDescription
 
+MAX_MESSAGE_BYTES: Final = 1_048_588
+"""Kafka's own max.message.bytes, for a log that tells none."""
 ONE_PARTITION: Final = Text(
     "一部の区画だけを調べたので、誤った区画の同意イベントの転送は照合していません。",
     "Only some partitions were looked at, so the forwarding of misrouted consent events was not compared.",
@@ -134,7 +136,10 @@ class _Check:
             records_from=self._records_from(spans[Partition(names.records, number)]),
         )  # fmt: skip
         topic_id = self._described[names.requests].id
-        lane = Lane(names.requests, topic_id, number, partitions, self._config.subject_events)
+        lane = Lane(
+            names.requests, topic_id, number, partitions, self._config.subject_events,
+            self._takes(names.decisions), self._takes(names.records),
+        )  # fmt: skip
         core = Core(lane, Persons(self._workspace, number))
         walk = Walk(room, core, timing, self._refusals(requests), horizon)
         await self._scan(requests, spans[requests], walk.take)
@@ -172,6 +177,10 @@ class _Check:
 
     def _refusals(self, at: Partition) -> Refusals:
         return Refusals(self._workspace, self._findings, self._config, self._described[at.topic].id, at)
+
+    def _takes(self, topic: str) -> int:
+        """Bytes of the largest batch that a topic takes, as it is configured now."""
+        return int(self._described[topic].config.get("max.message.bytes", MAX_MESSAGE_BYTES))
 
     def _is_clocked(self) -> bool:
         inputs = (self._config.topics.requests, self._config.topics.consents)

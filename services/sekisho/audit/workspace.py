@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from sekisho.audit.config import Sent
 
 _CACHE_KIB: Final = 32_768
-_PER_PARTITION: Final = ("facts", "outputs", "ids")
+_PER_PARTITION: Final = ("facts", "outputs", "ids", "unproven")
 _SCHEMA: Final = """
 CREATE TABLE facts (subject TEXT, event_id TEXT, offset INTEGER, type TEXT, data BLOB, digest TEXT,
                     PRIMARY KEY (subject, event_id)) WITHOUT ROWID;
@@ -21,6 +21,8 @@ CREATE TABLE outputs (kind TEXT, about TEXT, offset INTEGER, request INTEGER, ke
                       PRIMARY KEY (kind, about, offset)) WITHOUT ROWID;
 CREATE TABLE ids (subject TEXT, organization TEXT, request_id TEXT, offset INTEGER, appended_ms INTEGER, digest TEXT,
                   PRIMARY KEY (subject, organization, request_id)) WITHOUT ROWID;
+CREATE TABLE unproven (offset INTEGER PRIMARY KEY, subject TEXT, organization TEXT, request_id TEXT,
+                       appended_ms INTEGER, digest TEXT);
 CREATE TABLE misrouted (partition INTEGER, offset INTEGER, rightly INTEGER, content TEXT,
                         PRIMARY KEY (partition, offset)) WITHOUT ROWID;
 CREATE TABLE forwarded (named TEXT, partition INTEGER, offset INTEGER, content TEXT);
@@ -167,6 +169,22 @@ class Workspace:
     def use(self, key: tuple[str, str, str], first: FirstUse) -> None:
         """Notes the first request under an id, or the first one after the last one's window."""
         self._db.execute("INSERT OR REPLACE INTO ids VALUES (?, ?, ?, ?, ?, ?)", (*key, *first))
+
+    def add_unproven(self, key: tuple[str, str, str], request: FirstUse) -> None:
+        """Notes a request whose decision is kept no longer."""
+        offset, appended_ms, digest = request
+        self._db.execute(
+            "INSERT INTO unproven VALUES (?, ?, ?, ?, ?, ?)", (offset, *key, appended_ms, digest)
+        )
+
+    def unproven(self, key: tuple[str, str, str], offset: int) -> FirstUse | None:
+        """Such a request, if it stands at that offset under that id."""
+        found = self._db.execute(
+            "SELECT offset, appended_ms, digest FROM unproven "
+            "WHERE offset = ? AND subject = ? AND organization = ? AND request_id = ?",
+            (offset, *key),
+        ).fetchone()
+        return None if found is None else FirstUse(*found)
 
     # forwarding, over all partitions
 
