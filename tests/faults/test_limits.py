@@ -23,6 +23,13 @@ __all__ = ["any_world"]
 LANE = 1
 
 
+def work(seconds: float) -> None:
+    """Keeps the processor for so long."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
 @pytest.mark.scenario("a request that takes longer to decide than a turn may be old")
 async def test_a_request_that_always_takes_too_long_is_refused_alone(
     any_world: World, monkeypatch: pytest.MonkeyPatch
@@ -34,7 +41,7 @@ async def test_a_request_that_always_takes_too_long_is_refused_alone(
 
     def slow(request: Asked, *rest: Any) -> Ruling:
         if request.key is not None and request.key.request_id == asked[2]["request_id"]:
-            time.sleep(0.6)
+            work(0.6)
         return rule(request, *rest)
 
     monkeypatch.setattr(turn, "rule", slow)
@@ -45,6 +52,34 @@ async def test_a_request_that_always_takes_too_long_is_refused_alone(
     await any_world.stop(gate)
     assert [codes(each) == ["request.too_large"] for each in decisions] == [False, False, True, False, False]
     assert rejected["cause"] == "too_large"
+    assert "longer" in rejected["message"]["en"]
+    told = {"kind": "limit", "code": "request.too_large", "limit": "time"}
+    assert [each["circumstances"] for each in decisions] == [None, None, told, None, None]
+    report = await judged(any_world.log, any_world.names)
+    assert report.ok, str(report)
+
+
+@pytest.mark.scenario("a machine that stands still while one request is decided")
+async def test_a_request_is_not_refused_for_what_the_machine_does(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own turn is aborted more often than would make it guilty, by stalls that are none of its work: it is allowed."""
+    await any_world.create()
+    asked = messages.request(subject_in(LANE), "purp-1-specified")
+    stalls = iter([0.6] * (LIMITS.turn_attempts * 2))
+
+    def stalled(request: Asked, *rest: Any) -> Ruling:
+        time.sleep(next(stalls, 0.0))
+        return rule(request, *rest)
+
+    monkeypatch.setattr(turn, "rule", stalled)
+    await ask_all(any_world, [asked])
+    gate = await any_world.gate(limits=changed(LIMITS, turn_seconds=0.5))
+    (decision,) = await any_world.decisions(1)
+    await any_world.rejected(0)
+    await any_world.stop(gate)
+    assert (decision["effect"], decision["circumstances"]) == ("allow", None)
+    assert next(stalls, None) is None
     report = await judged(any_world.log, any_world.names)
     assert report.ok, str(report)
 

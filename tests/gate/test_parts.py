@@ -160,6 +160,34 @@ def test_only_a_record_whose_own_turn_does_not_fit_is_guilty() -> None:
     assert trouble.is_singling(12)
 
 
+def test_only_a_record_that_itself_took_too_long_is_slow() -> None:
+    """As often as any turn is tried; what does not fit the log is guilty of its size, not of its time."""
+    trouble = Trouble(attempts=2)
+    trouble.failed(10, 10, TooLargeError("large"))
+    trouble.too_slow(11)
+    assert not trouble.is_guilty(11)
+    trouble.too_slow(11)
+    assert [trouble.is_guilty(offset) for offset in (10, 11, 12)] == [True, True, False]
+    assert [trouble.is_slow(offset) for offset in (10, 11, 12)] == [False, True, False]
+    trouble.done(11)
+    assert not trouble.is_slow(11)
+
+
+def test_turns_that_took_too_long_are_smaller_until_they_are_quick() -> None:
+    """Halved, one request at least, and doubled up to the limit."""
+    trouble = Trouble(attempts=2)
+    assert trouble.most(100) == 100
+    trouble.make_smaller(100)
+    assert trouble.most(100) == 50
+    trouble.make_smaller(1)
+    assert trouble.most(100) == 1
+    sizes = []
+    for _ in range(8):
+        trouble.make_larger(100)
+        sizes.append(trouble.most(100))
+    assert sizes == [2, 4, 8, 16, 32, 64, 100, 100]
+
+
 def test_turns_of_waiting_rejections_grow_again_after_they_were_made_smaller() -> None:
     """A failure halves them; turns that were committed double them, but not at once: a try that fails ends the lane."""
     trouble = Trouble(attempts=2)

@@ -6,8 +6,9 @@ One turn is one group commit with no linger: the next batch gathers while this o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter, thread_time
+from typing import Final, TypeVar
 
 import structlog
 
@@ -15,7 +16,7 @@ from sekisho.gate.decided import Decided
 from sekisho.gate.desk import Desk, Work
 from sekisho.gate.follow import ConsentFollower
 from sekisho.gate.freshness import Batch, Freshness, Surroundings
-from sekisho.gate.inbox import Item, Undecodable
+from sekisho.gate.inbox import Undecodable
 from sekisho.gate.lane import Bases, Lane, LaneStoppedError, Phase, Seat, TurnTooOldError
 from sekisho.gate.lookup import DecisionLostError, Lookup, newest_record
 from sekisho.gate.opening import (
@@ -34,11 +35,13 @@ from sekisho.gate.state import LaneState, StateError, open_state
 from sekisho.log.port import LogError, SendError, TooLargeError
 from sekisho.telemetry.turn import TurnLine
 
+T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _SWEPT: Final = 1000
 """Request ids forgotten in one turn, at most: 4 ms, and twice as many as a turn brings."""
-_STRIDE: Final = 50
-"""Requests read or decided in one go of the event loop: some 10 ms."""
+_STRIDE_SECONDS: Final = 0.02
+"""Work on requests done in one go of the event loop: polls, heartbeats and other lanes' transactions wait for it. By time,
+not by count: what the reading of one request takes is the sender's choice, from 0.1 ms to several."""
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at the ends of the inputs, for the clock and for readiness."""
 
@@ -53,7 +56,6 @@ class DecidingLane(Lane):
         self.state: LaneState | None = None
         self._reader = seat.log.partition_reader()
         self._trouble = desk.trouble.setdefault(seat.at.partition, Trouble(self.limits.turn_attempts))
-        self._most = self.limits.turn_records
         self._appended_ms = 0
         """Append time of the newest request decided."""
         self._applied = 0
@@ -178,13 +180,14 @@ class DecidingLane(Lane):
             await self.inbox.wait(self.limits.poll_ms / 1000)
             self._idle += self.seat.clocks.steady() - idle_since
             return
-        asked = await self._read(items)
+        asked: list[Asked | Undecodable] = []
+        seconds = await _in_strides(items, lambda item: asked.extend(self._turn.read([item])))
         firsts = await self._firsts(asked)
-        asked = self._turn.without_lost(asked, firsts)
+        kept = self._turn.without_lost(asked, firsts)
         batch = await self._fresh.batch(items)
         if batch is not None and not self.losing:
             self.inbox.put_back(items[len(batch.items) :])
-            await self._run(self.state, batch, Work(asked, firsts, pending))
+            await self._run(self.state, batch, Work(kept, firsts, pending, seconds))
 
     async def _firsts(self, asked: Sequence[Asked | Undecodable]) -> Mapping[int, bytes]:
         """The first decisions of what was sent again."""
@@ -195,20 +198,15 @@ class DecidingLane(Lane):
                 f"{error}, where the state has one: stop this gate, delete its state folder, start it again"
             ) from error
 
-    async def _read(self, items: Sequence[Item]) -> Sequence[Asked | Undecodable]:
-        asked: list[Asked | Undecodable] = []
-        for index in range(0, len(items), _STRIDE):
-            asked.extend(self._turn.read(items[index : index + _STRIDE]))
-            await asyncio.sleep(0)
-        return asked
-
     def _turn_size(self) -> int:
         """Requests in the next turn: fewer after one grew too old, one after it failed repeatedly, none where the
         rejections that wait go alone."""
         assert self.state is not None
         if self._trouble.is_pending_first() and self.state.pending(1):
             return 0
-        return 1 if self._trouble.is_singling(self.inbox.next_offset()) else self._most
+        if self._trouble.is_singling(self.inbox.next_offset()):
+            return 1
+        return self._trouble.most(self.limits.turn_records)
 
     async def _housekeeping(self, state: LaneState) -> None:
         now = self.seat.clocks.steady()
@@ -250,10 +248,7 @@ class DecidingLane(Lane):
                 self.inbox.put_back(batch.items)
                 return
             decided = await self._decide(renewed, work)
-        spent = self._turn.spent()
-        line.seconds.update(spent)
-        if len(renewed.items) == 1 and sum(spent.values()) > self.limits.turn_seconds:
-            self._trouble.too_slow(renewed.items[0].offset)
+        line.seconds.update(self._turn.spent())
         bases = await self._commit_turn(renewed, decided, line)
         if bases is None:
             return
@@ -263,22 +258,26 @@ class DecidingLane(Lane):
         self.desk.report.committed(line, decided)
 
     async def _decide(self, batch: Batch, work: Work) -> Decided:
-        """In strides, so that the other lanes' transactions and the group's heartbeats go on."""
+        """A request whose own turn needs more of the processor than a turn may be old is told to be too slow: no turn
+        would ever end in time with it. By processor time, for on a busy machine any request may take long."""
         last = batch.items[-1].offset if batch.items else -1
         known = Knowledge(self._follower.next, batch.stale)
         decided = self._turn.begin(work.pending)
-        for index in range(0, len(work.asked), _STRIDE):
-            stride = [each for each in work.asked[index : index + _STRIDE] if _offset(each) <= last]
-            self._turn.decide(stride, known, work.firsts, decided)
-            await asyncio.sleep(0)
+        asked = [each for each in work.asked if _offset(each) <= last]
+        seconds = work.seconds + await _in_strides(
+            asked, lambda each: self._turn.decide([each], known, work.firsts, decided)
+        )
+        is_alone = len(batch.items) == len(work.asked) == 1
+        if is_alone and seconds > self.limits.turn_seconds and not self._trouble.is_guilty(last):
+            self._trouble.too_slow(last)
         return decided
 
     def _resize(self, count: int, seconds: float) -> None:
         """The next turn's size: a turn is to stay well below the age at which it would be aborted."""
         if seconds > self.limits.turn_seconds / 2:
-            self._most = max(1, count // 2)
+            self._trouble.make_smaller(count)
         elif seconds < self.limits.turn_seconds / 8:
-            self._most = min(self._most * 2, self.limits.turn_records)
+            self._trouble.make_larger(self.limits.turn_records)
 
     def _line(self, batch: Batch) -> TurnLine:
         line = TurnLine(self.seat.at.partition, len(batch.items), consent_position=self._follower.next)
@@ -297,7 +296,7 @@ class DecidingLane(Lane):
         try:
             bases = await self.transact(decided.sends(self.parts), _next_offset(batch), batch.since)
         except TurnTooOldError:
-            self._most = max(1, len(batch.items) // 2)
+            self._trouble.make_smaller(len(batch.items))
             self.desk.report.aborted(line)
             await self.seek_back()
             return None
@@ -340,6 +339,20 @@ class DecidingLane(Lane):
                 f"the refusal of the request at {first} cannot be written: {error}; see the output topics' limits"
             ) from error
         self._trouble.failed(first, last, error)
+
+
+async def _in_strides(pieces: Iterable[T], work: Callable[[T], object]) -> float:
+    """Has the work on each piece done, and lets others run in between; gives the processor's time that it took (s)."""
+    spent, since, begun = 0.0, perf_counter(), thread_time()
+    for piece in pieces:
+        work(piece)
+        if perf_counter() - since > _STRIDE_SECONDS:
+            spent += thread_time() - begun
+            await asyncio.sleep(0)
+            since, begun = perf_counter(), thread_time()
+    spent += thread_time() - begun
+    await asyncio.sleep(0)
+    return spent
 
 
 def _offset(asked: Asked | Undecodable) -> int:

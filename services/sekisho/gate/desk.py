@@ -22,11 +22,12 @@ from sekisho.log.port import PartitionReader
 
 class Work(NamedTuple):
     """What a turn has ready before its freshness mark: its requests as read, the first decisions of those sent twice,
-    and the rejections of consent events that wait."""
+    the rejections of consent events that wait, and the processor's time (s) that reading took."""
 
     asked: Sequence[Asked | Undecodable]
     firsts: Mapping[int, bytes]
     pending: Sequence[tuple[int, bytes]]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

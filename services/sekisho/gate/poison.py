@@ -1,4 +1,5 @@
-"""Which requests make turns fail: remembered beyond a lane's life, since a failed send ends the lane (runtime.md, Poison)."""
+"""Which requests make turns fail, and how large a turn may be: remembered beyond a lane's life, since a failed send
+ends the lane, and so does a turn that kept the processor from the group's heartbeats (runtime.md, Poison)."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ class Trouble:
         self._first = self._last = -1
         self._failures = 0
         self._guilty: set[int] = set()
-        self._slow, self._slow_times = -1, 0
+        self._slow: set[int] = set()
+        """Of the guilty, those whose answer takes too long to make."""
+        self._late, self._late_times = -1, 0
+        self._most: int | None = None
         self._apart = False
         self._pending_first = False
         self._pending_most = _PENDING
@@ -38,16 +42,19 @@ class Trouble:
             self._guilty.add(first)
 
     def too_slow(self, offset: int) -> None:
-        """To decide this request alone took longer than a turn may be old: tried so often, it is guilty too."""
-        if offset != self._slow:
-            self._slow, self._slow_times = offset, 0
-        self._slow_times += 1
-        if self._slow_times >= self._attempts:
+        """To read and decide this request alone took more of the processor's time than a turn may be old: tried so
+        often, it is guilty too."""
+        if offset != self._late:
+            self._late, self._late_times = offset, 0
+        self._late_times += 1
+        if self._late_times >= self._attempts:
             self._guilty.add(offset)
+            self._slow.add(offset)
 
     def done(self, last: int) -> None:
         """A turn up to the request `last` was committed."""
         self._guilty = {offset for offset in self._guilty if offset > last}
+        self._slow &= self._guilty
         if self._failures and last >= self._first:
             self._first = last + 1
             if last >= self._last:
@@ -58,6 +65,21 @@ class Trouble:
     def is_singling(self, offset: int) -> bool:
         """Whether the turn that begins at `offset` takes one record only."""
         return self._failures >= self._attempts and offset <= self._last
+
+    # turns that grow too old
+
+    def most(self, limit: int) -> int:
+        """Requests in the next turn, where `limit` may be in any."""
+        return limit if self._most is None else min(self._most, limit)
+
+    def make_smaller(self, count: int) -> None:
+        """A turn of so many requests took too long: the next has half as many."""
+        self._most = max(1, count // 2)
+
+    def make_larger(self, limit: int) -> None:
+        """A turn was quick: the next may have twice as many, up to `limit`."""
+        if self._most is not None:
+            self._most = None if self._most * 2 >= limit else self._most * 2
 
     # rejections of consent events that wait: no request is to answer for them
 
@@ -88,3 +110,7 @@ class Trouble:
     def is_guilty(self, offset: int) -> bool:
         """Whether the answer to this request does not fit the log, or takes too long to make."""
         return offset in self._guilty
+
+    def is_slow(self, offset: int) -> bool:
+        """Whether it is guilty since its answer takes too long to make."""
+        return offset in self._slow

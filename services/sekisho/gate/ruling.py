@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sekisho.contracts.errors import InvalidMessageError, Readable, RejectedMessageError
 from sekisho.contracts.ruling import Ruling, refused
@@ -105,6 +105,7 @@ def _cannot_ask(asked: Asked, request: AccessRequest, known: Knowledge, rules: R
     return None
 
 
-def too_large(asked: Asked, limit: int, *, with_items: bool) -> Ruling:
-    """The refusal of a request whose answer would be larger than `limit` bytes."""
+def too_large(asked: Asked, limit: int | Literal["time"], *, with_items: bool) -> Ruling:
+    """The refusal of a request whose answer would be larger than `limit` bytes, or takes longer to make than a turn may
+    last ("time")."""
     return refused(asked.request if with_items else None, req.TOO_LARGE, kind="limit", limit=limit)

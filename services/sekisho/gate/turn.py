@@ -39,6 +39,10 @@ ID_REUSED: Final = Text(
     "この申請番号は、内容の異なる別の申請ですでに使われています。",
     "This request_id has already been used for a request with another content.",
 )
+TOO_SLOW: Final = Text(
+    "この申請は、定められた時間内に判断できません。",
+    "This request takes longer to decide than a turn may last.",
+)
 
 
 class Turn:
@@ -191,9 +195,10 @@ class Turn:
         record = asked.record
         decided = decided_us(self._wall(), out.last_decided_us, record.timestamp)
         at = instant(decided)
-        guilty = self._trouble.is_guilty(record.offset)
+        guilty, slow = self._trouble.is_guilty(record.offset), self._trouble.is_slow(record.offset)
         # what is wrong with the message: one thing at most, for a position has one rejected event (one id)
-        wrong = RejectedMessageError("too_large", TOO_LARGE) if guilty else asked.error
+        large = RejectedMessageError("too_large", TOO_SLOW if slow else TOO_LARGE)
+        wrong = large if guilty else asked.error
         entry = self._known_entry(asked, out)
         answer = None
         if asked.request is not None or asked.readable is not None:
@@ -204,7 +209,7 @@ class Turn:
                 answer = self._answer_of(asked, reused, at, known)
                 wrong = wrong or RejectedMessageError("id_reused", ID_REUSED, "request_id")
             elif guilty:
-                ruling = too_large(asked, self._rules.output_bytes, with_items=False)
+                ruling = too_large(asked, "time" if slow else self._rules.output_bytes, with_items=False)
                 answer = self._answer_of(asked, ruling, at, known)
             else:
                 ruling = rule(asked, known, at, self._rules, self._persons)
