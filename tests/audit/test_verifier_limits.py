@@ -17,6 +17,7 @@ from gate.world import LIMITS, World, changed, codes
 from sekisho.audit import CheckReport, check
 from sekisho.audit import findings as declared
 from sekisho.gate.limits import GateLimits
+from sekisho.log.memory import MemoryLog
 from sekisho.log.port import Partition
 
 
@@ -70,9 +71,14 @@ def _many_items(number: int = 0) -> messages.Json:
     return messages.request(person(number), "purp-1-specified", items=items)
 
 
+def _memory(world: World) -> MemoryLog:
+    assert isinstance(world.log, MemoryLog)
+    return world.log
+
+
 def _take(world: World, most: int) -> None:
     """Configures the topic of decisions: batches of so many bytes are taken."""
-    topic = world.log.store.topics[world.names.decisions]
+    topic = _memory(world).store.topics[world.names.decisions]
     topic.config = {**topic.config, "max.message.bytes": str(most)}
 
 
@@ -102,7 +108,7 @@ async def test_a_refusal_for_time_is_believed_in_writing_only_and_counted(limite
     """Nothing in the topics tells how long a gate took: such a refusal is believed with its rejected event, and told."""
     await _refused_by_the_log(limited, 20_000)
     _take(limited, 1_048_588)
-    forger = Forger(Topics(limited.log, {}, {}, ()))
+    forger = Forger(Topics(_memory(limited), {}, {}, ()))
     decision = forger.records(limited.names.decisions)[0]
     forger.change(decision, lambda data: data["circumstances"].update(limit="time"))
     report = await forger.check()
@@ -121,7 +127,7 @@ async def test_a_refusal_as_too_large_that_names_no_limit_is_found(limited: Worl
     await limited.ask(_many_items())
     await limited.decisions(1)
     await limited.stop(gate)
-    forger = Forger(Topics(limited.log, {}, {}, ()))
+    forger = Forger(Topics(_memory(limited), {}, {}, ()))
     decision = forger.records(limited.names.decisions)[0]
     forger.change(decision, lambda data: data["circumstances"].update(limit=limit))
     assert (await forger.check()).totals == {"decision.verdict": 1, "decision.envelope": 1}

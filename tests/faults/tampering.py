@@ -44,8 +44,18 @@ def altered(change: Change) -> Rewrite:
 
 
 def replaced(**changes: Any) -> Rewrite:
-    """Changes key or headers of the last record of a batch."""
+    """Changes key, value or headers of the last record of a batch."""
     return lambda records: [*records[:-1], records[-1]._replace(**changes)]
+
+
+def headed(name: str, value: bytes) -> Rewrite:
+    """Writes another value in one header of the last record of a batch."""
+
+    def rewrite(records: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        headers = [(each, value if each == name else told) for each, told in records[-1].headers]
+        return [*records[:-1], records[-1]._replace(headers=headers)]
+
+    return rewrite
 
 
 def twice(records: Sequence[Outgoing]) -> Sequence[Outgoing]:
@@ -87,6 +97,10 @@ def _other_payload(data: dict[str, Any]) -> None:
     data["payload_hmac"] = "hmac-sha256:" + "0" * 64
 
 
+def _too_large(data: dict[str, Any]) -> None:
+    data["circumstances"] = {"kind": "limit", "code": "request.too_large", "limit": 262_144}
+
+
 def _other_id(data: dict[str, Any]) -> None:
     data["decision_id"] = "00000000-0000-5000-8000-000000000000"
 
@@ -104,6 +118,15 @@ TAMPERINGS: dict[str, Tampering] = {
     ),
     "outputs have their person's key": Tampering("decisions", replaced(key=b"C-999999"), "decision.headers"),
     "outputs are CloudEvents of their type": Tampering("decisions", replaced(headers=()), "decision.headers"),
+    "outputs tell that they are a gate's": Tampering(
+        "decisions", headed("ce_source", b"urn:another"), "decision.headers"
+    ),
+    "outputs tell in their headers when they were made": Tampering(
+        "decisions", headed("ce_time", b"2020-01-01T00:00:00.000000Z"), "decision.headers"
+    ),
+    "a refusal as too large is of an answer that is too large": Tampering(
+        "decisions", altered(_too_large), "decision.envelope"
+    ),
     "each provision leaves one record, not two": Tampering("records", twice, "record.doubled"),
     "no record is left out": Tampering("records", left_out, "record.missing"),
     "records are in the order of their requests": Tampering("records", backwards, "record.order"),
@@ -118,7 +141,9 @@ TAMPERINGS: dict[str, Tampering] = {
     "a forwarded event is what it was": Tampering(
         "consents", altered(lambda data: data.update(kind="use")), "consent.forward_false"
     ),
-    "a rulebook is published before its first use": Tampering("rulebooks", left_out, "rulebook.unknown"),
+    "a rulebook is published before its first use": Tampering(
+        "rulebooks", replaced(value=None), "rulebook.unknown"
+    ),
     "a published rulebook is the one of its digest": Tampering(
         "rulebooks", altered(lambda data: data["sources"].popitem()), "rulebook.altered"
     ),

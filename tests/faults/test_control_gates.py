@@ -21,6 +21,7 @@ from gate.world import LIMITS, World, changed, subject_in
 from sekisho.audit import CheckReport
 from sekisho.gate.clock import Clocks
 from sekisho.gate.deciding import DecidingLane
+from sekisho.gate.poison import Trouble
 from sekisho.gate.service import GateService
 from sekisho.gate.state import IdEntry, IdKey, LaneState
 from sekisho.log.port import CommitUnknownError, Partition
@@ -264,6 +265,44 @@ async def test_a_duplicate_that_is_known_is_clean(any_world: World) -> None:
     report = await _with_a_duplicate(any_world, DecidingLane)
     assert report.ok, str(report)
     assert (report.counts.duplicates, report.counts.records) == (1, 1)
+
+
+async def _with_the_guilty(world: World) -> CheckReport:
+    """Three requests, each answered in writing."""
+    await world.create()
+    await ask_all(world, _requests(3))
+    await world.gate()
+    await world.decisions(3)
+    return await _judged(world)
+
+
+@pytest.mark.control("a refusal as too large has its reason in the topics")
+async def test_a_gate_that_refuses_what_it_could_answer_is_found(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes every request for one whose answer the log does not take, and says so in writing."""
+    monkeypatch.setattr(Trouble, "is_guilty", lambda trouble, offset: trouble is not None and offset >= 0)
+    report = await _with_the_guilty(any_world)
+    assert report.totals["decision.verdict"] == report.totals["rejected.unasked"] == 3, str(report)
+    assert report.counts.too_large == 0
+
+
+async def test_a_gate_that_answers_what_it_can_is_clean(any_world: World) -> None:
+    """The same with nothing that the log does not take."""
+    report = await _with_the_guilty(any_world)
+    assert report.ok, str(report)
+    assert (report.counts.too_large, report.counts.too_slow, report.counts.rejected) == (0, 0, 0)
+
+
+async def test_a_gate_that_says_that_it_is_slow_is_counted(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a gate took too long cannot be disproved: the report says how often it was claimed."""
+    for name in ("is_guilty", "is_slow"):
+        monkeypatch.setattr(Trouble, name, lambda trouble, offset: trouble is not None and offset >= 0)
+    report = await _with_the_guilty(any_world)
+    assert report.ok, str(report)
+    assert (report.counts.too_slow, report.counts.rejected) == (3, 3)
 
 
 def _in_disguise() -> LoadedRulebook:
