@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
+from sys import getsizeof
 from typing import Final
 
 from sekisho.domain import alike
@@ -19,6 +20,7 @@ from sekisho.domain.case import Case
 from sekisho.domain.clauses import consult
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
+from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.question import Asked, Need, Question, is_prohibited, to_third_party
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest, Requester
@@ -73,12 +75,10 @@ def _judged(
 
 
 _Shape = tuple[object, ...]
-_QUESTIONS: Final[dict[tuple[Rulebook, date, _Shape], Question]] = {}
-_MOST: Final = 4096
-"""Questions remembered; full, the memory is emptied, and what is asked now is soon there again."""
-_LONGEST: Final = 8192
-"""Characters of a question that is remembered: hundreds of items or long texts are asked about once (with 180 KB each, 4,096
-questions took 600 MB)."""
+_QUESTIONS: Final[Memory[tuple[Rulebook, date, _Shape], Question]] = Memory(
+    most=4096, most_bytes=32 * 2**20, largest=64 * 2**10
+)
+"""Questions remembered, of 4 KB for one item and 12 for twenty as `_size` counts: 4,096 of 500 short items would take 600 MB."""
 _AFTER_SUBJECT: Final = slice(
     AccessRequest._fields.index("subject_kind"), AccessRequest._fields.index("minimum_consent_position")
 )
@@ -104,19 +104,19 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     for family in ASKING:
         family.ask(question, asking)
     question.guarded = not asking.items or _no_rule_yet(question, asking)
-    if _length(asking) <= _LONGEST:
-        if len(_QUESTIONS) >= _MOST:
-            forget()
-        question.remembered = True
-        _QUESTIONS[key] = question
+    size = _size(key[2], question)
+    if not _QUESTIONS.has_room(size):
+        forget()
+    question.remembered = _QUESTIONS.keep(key, question, size)
     return question
 
 
-def _length(part: object) -> int:
-    """The characters of all texts in a request, at whatever depth."""
-    if isinstance(part, str):
-        return len(part)
-    return sum(map(_length, part)) if isinstance(part, tuple | frozenset) else 0
+def _size(shape: _Shape, question: Question) -> int:
+    """The bytes of a question, never less than it takes (a test measures them): texts are its shape's, for each item there
+    are an `Asked`, its two lists and its places, for each need three places an item."""
+    asked = sum([200 + getsizeof(each.reasons) + getsizeof(each.bases) for each in question.asked])
+    needs = sum([400 + 24 * len(need.asked) for need in question.needs])
+    return 1536 + size_of(shape) + asked + needs + sum(map(getsizeof, question.details.values()))
 
 
 def forget() -> None:
@@ -254,7 +254,7 @@ def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:
 
 def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
     if items:
-        reasons = _united(tuple([(*case.whole, *found) for found in case.reasons]))
+        reasons = _united(frozenset([(*case.whole, *found) for found in case.reasons]))
     else:
         reasons = _ranked(tuple(case.whole)) or (NO_BASIS,)
     consents = _served_allowed(case, items) if case.served else ()
@@ -262,9 +262,10 @@ def _deny(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
     return Verdict("deny", items, reasons, _near_misses(case), (), consents, None, None, details)
 
 
-@lru_cache(maxsize=4096)
-def _united(per_item: tuple[tuple[Cite, ...], ...]) -> tuple[Cite, ...]:
-    """One entry per (code, rule) of all items, in the rulebook's order."""
+@lru_cache(maxsize=1024)
+def _united(per_item: frozenset[tuple[Cite, ...]]) -> tuple[Cite, ...]:
+    """One entry per (code, rule) of all items, in the rulebook's order. (Of a set, for 500 items have few different
+    reasons: tuples of 500 took 170 MB.)"""
     found = {cite for reasons in per_item for cite in _ranked(reasons)}
     return tuple(sorted(found, key=RANK.__getitem__))
 
