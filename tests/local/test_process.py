@@ -149,7 +149,7 @@ def test_a_child_does_not_outlive_its_killed_supervisor(tmp_path: Path) -> None:
     )
     os.kill(int(asked.stdout), signal.SIGKILL)
     assert eventually(lambda: started_at(process.pid) is None)
-    assert not process.is_running()
+    assert eventually(lambda: not process.is_running())  # the supervisor's own end may be seen a moment later
 
 
 def test_an_adopted_child_lives_on(tmp_path: Path) -> None:

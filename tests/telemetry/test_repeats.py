@@ -26,6 +26,7 @@ class Setting:
     def logger(self, name: str) -> logging.Logger:
         found = logging.getLogger(name)
         found.propagate = False
+        found.setLevel(logging.DEBUG)  # not what a command that ran before has left of the root's
         found.handlers[:] = [self.handler]
         return found
 
@@ -41,6 +42,7 @@ def setting() -> Iterator[Setting]:
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
+        logger.setLevel(logging.NOTSET)
 
 
 def test_a_kind_is_told_once_in_an_interval_with_the_count_of_the_others(setting: Setting) -> None:
