@@ -24,8 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """What a fault test proves, for docs/faults.md (tests/faults/page.py)."""
-    config.addinivalue_line("markers", "scenario(name): what is done to gates; the verifier must find nothing")
-    config.addinivalue_line("markers", "control(name): the guarantee that is taken away; the verifier must find it")
+    config.addinivalue_line(
+        "markers", "scenario(name): what is done to gates; the verifier must find nothing"
+    )
+    config.addinivalue_line(
+        "markers", "control(name): the guarantee that is taken away; the verifier must find it"
+    )
 
 
 @pytest.fixture(scope="session")
