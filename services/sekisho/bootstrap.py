@@ -251,6 +251,7 @@ async def _run(service: mode.Service, told_before: Sequence[int] = ()) -> int:
 
 
 async def _until_told(service: mode.Service, told: asyncio.Event) -> int:
+    quiet_collector()  # before lanes are taken: what is frozen with one would be kept beyond its life
     waiting = asyncio.create_task(told.wait())
     starting = asyncio.create_task(_started(service))
     await asyncio.wait({waiting, starting}, return_when=asyncio.FIRST_COMPLETED)
@@ -260,7 +261,6 @@ async def _until_told(service: mode.Service, told: asyncio.Event) -> int:
     elif not starting.result():
         waiting.cancel()
         return 1
-    quiet_collector()
     ended = asyncio.create_task(service.wait_until_stopped())
     await asyncio.wait({waiting, ended}, return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()

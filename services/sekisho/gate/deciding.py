@@ -42,6 +42,8 @@ _SWEPT: Final = 1000
 _STRIDE_SECONDS: Final = 0.02
 """Work on requests done in one go of the event loop: polls, heartbeats and other lanes' transactions wait for it. By time,
 not by count: what the reading of one request takes is the sender's choice, from 0.1 ms to several."""
+_TOOLS: Final = ("_turn", "_restorer", "_lookup", "_follower", "_fresh")
+"""What a lane has made for its state, and lets go with it."""
 _LOOK_SECONDS: Final = 1.0
 """Between two looks at the ends of the inputs, for the clock and for readiness."""
 
@@ -156,8 +158,11 @@ class DecidingLane(Lane):
             self.state = None
 
     async def release(self) -> None:
-        """Closes the reader."""
+        """Closes the reader, and lets go of the caches: what follows the consents points back at the lane, and a cycle of
+        40 MB would stay for some thousand turns, until the next full collection (`bootstrap.quiet_collector`)."""
         await self._bounded(self._reader.stop(), self.limits.lose_seconds, "reader_stop")
+        for name in _TOOLS:
+            vars(self).pop(name, None)
 
     # one turn
 

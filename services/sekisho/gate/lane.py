@@ -194,6 +194,7 @@ class Lane(ABC):
             await self._bounded(self.writer.abort(), share, "abort")
         await self._bounded(self.writer.stop(), share, "writer_stop")
         await self.release()
+        self.inbox.clear()  # the lane itself may be remembered for longer, by what failed with it
 
     async def _bounded(self, work: Awaitable[None], seconds: float, what: str) -> None:
         """Closing must end: what does not answer is left behind, and the next owner's start fences it."""

@@ -159,14 +159,17 @@ class Lanes:
                 return
             except LaneStoppedError as error:
                 self._note_stopped(at, lane, error)
+                _let_go(error)
             except LogError as error:
                 if isinstance(error, NotAssignedError) and at not in self._reader.assignment():
                     return  # a rebalance took it meanwhile
                 self._note_failure(lane, error)
+                _let_go(error)
                 return
             except Exception as error:  # noqa: BLE001  a defect ends its lane, loudly; the others go on
                 _log.exception("lane_defect", topic=at.topic, partition=at.partition)
                 self._note_failure(lane, error)
+                _let_go(error)
                 return
             await asyncio.sleep(self._limits.backoff_max_seconds)
             if self._tasks.get(at) is not asyncio.current_task():
@@ -309,3 +312,12 @@ class Lanes:
         lane.held_back = paused
         with suppress(NotAssignedError):  # as above
             (self._reader.pause if paused else self._reader.resume)(lane.seat.at)
+
+
+def _let_go(error: BaseException) -> None:
+    """Has an error, told by now, forget where it came from: its frames hold the lane's state, and one of them often the
+    error, a cycle that would stay until the next full collection."""
+    found: BaseException | None = error
+    while found is not None:
+        found.__traceback__ = None
+        found = found.__cause__ or found.__context__
