@@ -96,6 +96,28 @@ def _later(written: str, ms: int) -> str:
     return (datetime.fromisoformat(written) + timedelta(milliseconds=ms)).isoformat()
 
 
+async def test_a_repetition_by_what_was_known_long_before_is_found(forger: Forger) -> None:
+    """A first within the window was not decided before it, nor without the consents that had come by then."""
+
+    def long_ago(data: Json) -> None:
+        data["decided_at"] = "2020-01-01T00:00:00.000000Z"
+        data["consent_position"]["offset"] = 0
+
+    forger.change(forger.answer("provision again"), long_ago)
+    await _forgetting(forger, requests=False)
+    totals = (await _checked(forger)).totals
+    assert totals["decision.before_request"] == 1
+    assert totals["decision.stale_consents"] == 1
+
+
+async def test_a_repetition_of_what_is_gone_is_no_older_than_the_window(forger: Forger) -> None:
+    """Nor, where its request is gone, was it decided before the window in which it must have come."""
+    again = forger.answer("provision again")
+    forger.change(again, lambda data: data.update(decided_at="2020-01-01T00:00:00.000000Z"))
+    await _forgetting(forger, requests=True)
+    assert (await _checked(forger)).totals["decision.before_request"] == 1
+
+
 ALTERED: list[tuple[Json, str]] = [
     ({"effect": "deny"}, "decision.verdict"),
     ({"decision_id": "00000000-0000-5000-8000-000000000000"}, "decision.id"),

@@ -1,4 +1,4 @@
-"""What a review of the fast paths found: each test is expected to fail until its finding is mended."""
+"""What a review of the fast paths found of the collector."""
 
 from __future__ import annotations
 

@@ -29,9 +29,6 @@ from sekisho.log.port import Partition
 _UNTOLD: Final = frozenset(each.code for each in (req.STATE_STALE, req.TOO_LARGE, req.TOO_MANY_EVENTS))
 """Refusals that only the circumstances of the first decision explain."""
 
-_ANOTHER: Final = "another"
-"""The digest of a request that is kept no longer, under the id of one with another content."""
-
 
 class Room(NamedTuple):
     """What the walk over one partition shares with the rest of the check."""
@@ -143,7 +140,7 @@ class Walk:
         if named is not None:
             self._room.counts.unverifiable += 1
             if decision.duplicate_of is None:  # its id was used by another request: that much is believed
-                first = FirstUse(named, 0, _ANOTHER)
+                first = named
         if first is not None and first.digest == asked.digest:
             self._refused(asked, asked.owed)
             self._examine_duplicate(asked, answered, first)
@@ -180,16 +177,19 @@ class Walk:
             expected = self._core.repeated(asked, first, from_json(original.value))
             self._compare.duplicate(answered, expected)
 
-    def _examine_forgotten(self, asked: Question, answered: Answered, named: int) -> None:
+    def _examine_forgotten(self, asked: Question, answered: Answered, named: FirstUse) -> None:
         """A duplicate whose first decision is kept no longer: it was about the same content, so it is made again. Only
         a refusal that the core was not asked about cannot be: its circumstances stood in the first decision."""
         decision = answered.decision
-        self._room.counts.unverifiable_allowed += decision.effect == "allow"
+        told = Told.by(decision)
+        if decision.effect == "allow":
+            self._room.counts.unverifiable_allowed += 1
+            self._timing.take_repeated(answered, told, named.appended_ms)
         if decision.effect == "deny" and any(each.code in _UNTOLD for each in decision.reasons):
             return
         book = self._book(answered)
         if book is not None:
-            expected = self._core.repeated_anew(asked, named, Told.by(decision), book)
+            expected = self._core.repeated_anew(asked, named.offset, told, book)
             self._compare.decision(answered, Expected(expected, None))
 
     def _examine_first(self, asked: Question, answered: Answered, first: FirstUse | None) -> None:

@@ -7,12 +7,17 @@ later than the first one that is kept: where the window had ended by then, the c
 
 from __future__ import annotations
 
+from typing import Final
+
 from sekisho.audit.config import CheckConfig
 from sekisho.audit.questions import Question, read_question
 from sekisho.audit.scanning import Scanned, Undecodable
 from sekisho.audit.workspace import FirstUse, Workspace
 from sekisho.contracts.decision_models import Decision
 from sekisho.domain.rules import req
+
+_ANOTHER: Final = "another"
+"""The digest of a request that is gone, under the id of one with another content."""
 
 
 class Forgotten:
@@ -38,23 +43,23 @@ class Forgotten:
             if asked.key is not None:
                 self._workspace.add_unproven(asked.key, FirstUse(item.offset, item.timestamp, asked.digest))
 
-    def named(self, asked: Question, decision: Decision) -> int | None:
-        """The forgotten request (offset) that a decision rests on; None where it names none, or none that can be."""
+    def named(self, asked: Question, decision: Decision) -> FirstUse | None:
+        """The forgotten request that a decision rests on, with the earliest time at which it can have been appended; None
+        where it names none, or none that can be."""
         circumstances = decision.circumstances or {}
         is_reused = circumstances.get("code") == req.ID_REUSED.code
         named = circumstances.get("first") if is_reused else decision.duplicate_of
         if not isinstance(named, int) or not 0 <= named < self._answered_from or asked.key is None:
             return None
-        return named if self._can_be(asked, named, is_reused=is_reused) else None
-
-    def _can_be(self, asked: Question, named: int, *, is_reused: bool) -> bool:
+        digest = _ANOTHER if is_reused else asked.digest
         if self._kept_from is None or named < self._kept_from:
-            return self._first_ms is None or self._is_within(asked, self._first_ms)
-        assert asked.key is not None
+            earliest = asked.record.timestamp - self._config.window_ms - self._config.tolerance_ms
+            can_be = self._first_ms is None or self._is_within(asked, self._first_ms)
+            return FirstUse(named, earliest, digest) if can_be else None
         kept = self._workspace.unproven(asked.key, named)
         if kept is None or (kept.digest == asked.digest) == is_reused:
-            return False
-        return self._is_within(asked, kept.appended_ms)
+            return None
+        return FirstUse(named, kept.appended_ms, digest) if self._is_within(asked, kept.appended_ms) else None
 
     def _is_within(self, asked: Question, appended_ms: int) -> bool:
         """Whether the window that began then (or before: clocks of brokers differ) may have been open still."""

@@ -48,6 +48,18 @@ class Timing:
         elif not (any(map(told.claims, _WITHOUT_CONSENTS)) and self._waited(asked, answered)):
             self._freshness(asked, answered, told)
 
+    def take_repeated(self, answered: Answered, told: Told, earliest_ms: int) -> None:
+        """Looks at an answer that repeats a decision that is kept no longer, on a request appended at `earliest_ms` or
+        later: it was not made before, and it knew what had come before."""
+        decided, earliest = answered.decision.decided_at, appended_at(earliest_ms)
+        if decided < earliest:
+            detail = f"decided {written(decided)}, its request came after {written(earliest)}"
+            self._add("decision.before_request", answered, detail)
+        if decided > self._now + self._clock:
+            self._add("decision.not_yet", answered, f"decided {written(decided)}, now {written(self._now)}")
+        self._not_before(answered, told.consents_before)
+        self._knowledge(answered, told, earliest_ms)
+
     def _add(self, kind: str, answered: Answered, detail: str) -> None:
         self._findings.add(kind, *self._at, answered.output.offset, detail)
 
@@ -100,9 +112,12 @@ class Timing:
 
     def _freshness(self, asked: Question, answered: Answered, told: Told) -> None:
         """Every consent event appended before the request must have been known (runtime.md, Freshness)."""
+        self._knowledge(answered, told, asked.record.timestamp)
+
+    def _knowledge(self, answered: Answered, told: Told, appended_ms: int) -> None:
         if self._appended is None:
             return
-        known_by = self._appended.known_by(asked.record.timestamp - self._config.tolerance_ms)
+        known_by = self._appended.known_by(appended_ms - self._config.tolerance_ms)
         if told.consents_before < known_by:
             detail = f"it knew those before {told.consents_before}; those before {known_by} were there"
             self._add("decision.stale_consents", answered, detail)
