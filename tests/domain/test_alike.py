@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
+import tracemalloc
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -114,7 +115,8 @@ def test_times_after_the_decision_are_judged_in_full() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers and forms are forgotten when there are too many of them; long forms and answers are never kept."""
-    monkeypatch.setattr(alike, "MOST", 5)
+    monkeypatch.setattr(alike._ANSWERS, "most", 5)
+    monkeypatch.setattr(alike._FORMS, "most", 5)
     run, grant = with_one_consent()
     forget()
     for number in range(30):
@@ -126,11 +128,47 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(alike._FORMS) <= 5
     forget()
     assert not alike._ANSWERS
-    long = replace(grant, purposes=grant.purposes | {"purpose" * 1000})
+    long = replace(grant, purposes=grant.purposes | {"purpose" * 4000})
     decide(run.request, [long], sample_book(), AT)
     assert not alike._ANSWERS
     many = run.request._replace(items=tuple(f"item-{number}" for number in range(40)))
     decide(many, [grant], sample_book(), AT)
+    assert not alike._ANSWERS
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("action", ["use", "provide"])
+def test_the_bytes_of_answers_are_no_fewer_than_they_take(count: int, action: str) -> None:
+    """Allowed, recorded or refused for as many reasons as there are: an answer's size is not told too small."""
+    run = next(each for each in commons() if len(each.events) == 1 and each.request.action == action)
+    (grant,) = run.events
+    assert isinstance(grant, ConsentGranted)
+    book = sample_book()
+    asked = run.request if count == 1 else run.request._replace(items=tuple(book.items)[:count])
+    forget()
+    grants = [replace(grant, purposes=grant.purposes | {f"purpose-{number}"}) for number in range(40)]
+    grants += [replace(each, bundled=None, terms=None, method="oral") for each in grants]
+    for each in grants:
+        alike._likened(each)
+    decide(asked, [], book, AT)
+    before = alike._ANSWERS.bytes
+    tracemalloc.start()
+    for each in grants:
+        decide(asked, [each], book, AT)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(alike._ANSWERS) == 81
+    assert 0 < taken <= alike._ANSWERS.bytes - before
+    forget()
+
+
+def test_short_names_count_as_what_they_take() -> None:
+    """A consent to 300 purposes of three characters is large, though its characters are few."""
+    run, grant = with_one_consent()
+    forget()
+    wide = replace(grant, purposes=frozenset(f"{number:03}" for number in range(300)))
+    assert alike._likened(wide).form is None
+    decide(run.request, [wide], sample_book(), AT)
     assert not alike._ANSWERS
 
 

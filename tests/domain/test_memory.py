@@ -120,6 +120,8 @@ def test_a_memory_is_bounded() -> None:
     assert not kept
     assert kept.keep(1, "a", 60)
     assert kept.keep(2, "b", 40)
+    assert not kept.is_full_for(61), "it is not emptied for what is too large"
+    assert not kept.keep(0, "large", 61)
     assert (dict(kept), kept.bytes) == ({1: "a", 2: "b"}, 100)
     assert kept.keep(3, "c", 1)
     assert (dict(kept), kept.bytes) == ({3: "c"}, 1)

@@ -18,6 +18,7 @@ from datetime import date, datetime
 from typing import Final
 
 from sekisho.domain.events import ConsentEvent, ConsentGranted, ConsentRecipient, Likeness
+from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.question import Question
 from sekisho.domain.request import AccessRequest
 from sekisho.domain.verdict import NearMiss, RecordContent, ServedConsent, Verdict
@@ -25,12 +26,10 @@ from sekisho.domain.verdict import NearMiss, RecordContent, ServedConsent, Verdi
 Key = tuple[Question, object, bool, bool]
 """The question, the form (None: nothing is known of the person), whether its days lie after or before today."""
 
-MOST: Final = 4096
-"""Answers, and forms, remembered; full, they are forgotten, and what is asked now is soon there again."""
-_MOST_ITEMS: Final = 32
-"""Items of an answer that is remembered: 40 MB at the very worst."""
-_LONGEST: Final = 2048
-"""Characters of a form that is remembered: 16 MB at the very worst."""
+_ANSWER: Final = 1024
+"""Bytes of an answer, its items apart (some 500 measured): its texts are the question's and the consent's."""
+_AN_ITEM: Final = 400
+"""Bytes of an item of an answer (some 100 measured; with thirty reasons of its own, 300)."""
 
 
 class Form:
@@ -41,12 +40,13 @@ class Form:
     def __init__(self, content: tuple[object, ...]) -> None:
         self._content = content
 
-    def __reduce__(self) -> tuple[Callable[[tuple[object, ...]], Form], tuple[tuple[object, ...]]]:
+    def __reduce__(self) -> tuple[Callable[[tuple[object, ...]], Form | None], tuple[tuple[object, ...]]]:
         return _interned, (self._content,)  # a copy, in whichever process, is that process's own
 
 
-_ANSWERS: Final[dict[Key, Verdict]] = {}
-_FORMS: Final[dict[tuple[object, ...], Form]] = {}
+_ANSWERS: Final[Memory[Key, Verdict]] = Memory(most=4096, most_bytes=16 * 2**20, largest=16 * 2**10)
+_FORMS: Final[Memory[tuple[object, ...], Form]] = Memory(most=4096, most_bytes=16 * 2**20, largest=16 * 2**10)
+"""Mostly 2 to 3 KB each, with the whole catalogue 12."""
 
 
 def key_of(question: Question, events: Sequence[ConsentEvent], at: datetime) -> Key | None:
@@ -84,10 +84,7 @@ def recall(key: Key, request: AccessRequest, events: Sequence[ConsentEvent]) -> 
 
 def keep(key: Key, verdict: Verdict) -> None:
     """Remembers the answer for the others."""
-    if len(verdict.items) <= _MOST_ITEMS:
-        if len(_ANSWERS) >= MOST:
-            _ANSWERS.clear()
-        _ANSWERS[key] = verdict
+    _ANSWERS.keep(key, verdict, _ANSWER + _AN_ITEM * len(verdict.items))
 
 
 def forget() -> None:
@@ -113,23 +110,22 @@ def _retold(
 
 def _likened(grant: ConsentGranted) -> Likeness:
     """Found once a consent, and noted on it."""
-    form = _form(grant)
     # FORN, which reads what is foreign, does not stand yet
-    interned = _interned(form) if grant.foreign is None and _length(form) <= _LONGEST else None
+    form = _interned(_form(grant)) if grant.foreign is None else None
     times = [time for time in _times(grant) if time is not None]
     terms = grant.terms
     first, last = (None, None) if terms is None else (terms.valid_from, terms.valid_until)
-    found = Likeness(interned, max(times, default=None), first, last)
+    found = Likeness(form, max(times, default=None), first, last)
     object.__setattr__(grant, "likeness", found)  # it says nothing of the fact that the fact does not
     return found
 
 
-def _interned(content: tuple[object, ...]) -> Form:
+def _interned(content: tuple[object, ...]) -> Form | None:
+    """The form of that content; None where it is too large to be remembered."""
     known = _FORMS.get(content)
     if known is None:
-        if len(_FORMS) >= MOST:
-            _FORMS.clear()
-        known = _FORMS[content] = Form(content)
+        made = Form(content)
+        known = made if _FORMS.keep(content, made, size_of(content)) else None
     return known
 
 
@@ -173,10 +169,3 @@ def _order(times: Sequence[datetime | None]) -> tuple[int | None, ...]:
     """Times by their places among each other: all that two of them can be compared for."""
     ranked = sorted({time for time in times if time is not None})
     return tuple([None if time is None else ranked.index(time) for time in times])
-
-
-def _length(part: object) -> int:
-    """The characters of all texts, at whatever depth."""
-    if isinstance(part, str):
-        return len(part)
-    return sum(map(_length, part)) if isinstance(part, tuple | frozenset) else 0

@@ -105,7 +105,7 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
         family.ask(question, asking)
     question.guarded = not asking.items or _no_rule_yet(question, asking)
     size = _size(key[2], question)
-    if not _QUESTIONS.has_room(size):
+    if _QUESTIONS.is_full_for(size):
         forget()
     question.remembered = _QUESTIONS.keep(key, question, size)
     return question

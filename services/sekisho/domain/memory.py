@@ -24,15 +24,15 @@ class Memory(dict[K, V]):
         """Bytes of a value, with its key, that is kept at all."""
         self.bytes = 0
 
-    def has_room(self, size: int) -> bool:
-        """Whether so many bytes more are kept without emptying it."""
-        return len(self) < self.most and self.bytes + size <= self.most_bytes
+    def is_full_for(self, size: int) -> bool:
+        """Whether it would be emptied for a new value of so many bytes."""
+        return size <= self.largest and (len(self) >= self.most or self.bytes + size > self.most_bytes)
 
     def keep(self, key: K, value: V, size: int) -> bool:
         """Remembers a new value of that size, with its key, in bytes; False where it is too large to be kept."""
         if size > self.largest:
             return False
-        if not self.has_room(size):
+        if self.is_full_for(size):
             self.clear()
         self[key] = value
         self.bytes += size
