@@ -19,6 +19,7 @@ from sekisho.gate.deciding import DecidingLane
 from sekisho.gate.lane import LaneStoppedError
 from sekisho.gate.remedies import LostRange
 from sekisho.gate.service import GateService
+from sekisho.gate.state import LaneState, StateError
 from sekisho.gate.topics import TopicsChangedError
 from sekisho.log.memory import MemoryLog
 from sekisho.log.port import (
@@ -218,6 +219,30 @@ async def test_a_corrupt_state_is_thrown_away_and_restored(world: World) -> None
     await world.gate("a")
     await world.ask(request(subject))
     assert codes((await world.decisions(2))[1]) == ["subject.use_suspended"]
+
+
+async def test_a_state_that_cannot_be_read_stops_its_lane(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request is rejected for the gate's own disk: the lane says what to do, and decides once that is done."""
+    gate = await world.gate()
+    read = LaneState.events
+
+    def spoilt(state: LaneState, *rest: Any) -> Any:
+        if state.path.name == "0":
+            raise StateError("0: Corruption: block checksum mismatch")
+        return read(state, *rest)
+
+    monkeypatch.setattr(LaneState, "events", spoilt)
+    await world.ask(request(subject_in(0)), request(subject_in(1)))
+    at = Partition(world.names.requests, 0)
+    await world.until(lambda: gate.lanes is not None and at in gate.lanes.stopped)
+    assert gate.lanes is not None
+    assert "delete its state folder" in gate.lanes.stopped[at]
+    await world.decisions(1)
+    monkeypatch.undo()
+    assert effects(await world.decisions(2)) == ["allow", "allow"]
+    await world.rejected(0)
 
 
 # poison

@@ -163,6 +163,18 @@ def test_an_id_used_anew_after_its_window_is_not_forgotten_with_the_old_use(tmp_
     state.close()
 
 
+def test_an_id_stored_with_an_earlier_time_than_what_was_forgotten_is_found(tmp_path: Path) -> None:
+    """Append times go back where a partition's leader changes: the walk through the ages begins low enough again."""
+    state = LaneState(tmp_path)
+    late, early = (IdKey("C-1", "post-office", name) for name in ("late", "early"))
+    state.apply_outputs({late: IdEntry(0, 500, b"d" * 32, 0)}, [], state.marks)
+    assert state.sweep(501, 9) == 1
+    state.apply_outputs({early: IdEntry(1, 400, b"d" * 32, 1)}, [], state.marks)
+    assert state.sweep(501, 9) == 1
+    assert state.entry(early) is None
+    state.close()
+
+
 def test_rejections_that_wait_are_found_whatever_was_settled_before(tmp_path: Path) -> None:
     """In their order, those that came later with a lower offset too, and after a restart."""
     state = LaneState(tmp_path)
@@ -255,6 +267,76 @@ def test_folders_are_given_up_as_their_faults_ask(tmp_path: Path) -> None:
     assert third.identity is None
     second.close()
     third.close()
+
+
+def test_a_folder_that_another_process_holds_is_left_alone(tmp_path: Path) -> None:
+    """RocksDB says it in other words than of one that this process holds."""
+    state = open_state(tmp_path, 3, lambda _: None)
+    state.identify(Identity(4, {"requests": "mine"}))
+    code = """
+import sys
+from pathlib import Path
+from sekisho.gate.state import open_state
+told = []
+open_state(Path(sys.argv[1]), 3, told.append).close()
+print(*told)
+"""
+    asked = [sys.executable, "-c", code, str(tmp_path)]
+    found = subprocess.run(asked, check=True, capture_output=True, text=True)
+    assert found.stdout.split() == ["locked", "missing"]
+    assert state.identity == Identity(4, {"requests": "mine"})
+    state.close()
+
+
+def stored_in_blocks(folder: Path) -> Path:
+    """A closed state of many blocks, with 50 persons' suspensions; gives its only table file."""
+    state = open_state(folder, 3, lambda _: None)
+    state.identify(Identity(4, {"requests": "x"}))
+    events = {
+        (f"C-{number % 50:02}", f"e-{number}"): StoredEvent(number, b"%d" % number * 99)
+        for number in range(2000)
+    }
+    state.apply_consents(ConsentWrite(events, next=2000))
+    state._db.flush()
+    state.close()
+    (table,) = state.path.glob("*.sst")
+    return table
+
+
+def spoil(table: Path, at: int) -> None:
+    """Turns some bits of a file around, as a bad disk does."""
+    content = bytearray(table.read_bytes())
+    content[at : at + 8] = bytes(byte ^ 0xFF for byte in content[at : at + 8])
+    table.write_bytes(content)
+
+
+def test_a_spoilt_block_is_no_lock(tmp_path: Path) -> None:
+    """RocksDB's "block checksum mismatch" has "lock" in it: the folder is deleted and made anew, not left alone."""
+    table = stored_in_blocks(tmp_path)
+    spoil(table, 20)  # the first block holds identity and marks
+    with pytest.raises(StateError, match="block checksum mismatch"):
+        LaneState(table.parent)
+    told: list[str] = []
+    state = open_state(tmp_path, 3, told.append)
+    assert told == ["corrupt"]
+    assert (state.path, state.identity) == (table.parent, None)
+    state.close()
+
+
+def test_a_spoilt_block_hides_no_event(tmp_path: Path) -> None:
+    """A cursor that meets one ends as if nothing stood behind: a suspension would not be seen. It is told instead."""
+    table = stored_in_blocks(tmp_path)
+    spoil(table, table.stat().st_size // 2)
+    state = LaneState(table.parent)
+    failed = 0
+    for number in range(50):
+        try:
+            assert len(state.events(f"C-{number:02}", 99)) == 40
+        except StateError as error:
+            assert "checksum" in str(error)
+            failed += 1
+    assert failed > 0
+    state.close()
 
 
 def test_a_state_of_another_format_is_not_read(tmp_path: Path) -> None:

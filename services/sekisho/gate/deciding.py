@@ -29,7 +29,7 @@ from sekisho.gate.opening import (
     resume_at,
 )
 from sekisho.gate.poison import Trouble
-from sekisho.gate.restore import Progress, Restorer, Source
+from sekisho.gate.restore import MARGIN_MS, Progress, Restorer, Source
 from sekisho.gate.ruling import Asked, Knowledge
 from sekisho.gate.state import LaneState, StateError, open_state
 from sekisho.log.port import LogError, SendError, TooLargeError
@@ -68,6 +68,15 @@ class DecidingLane(Lane):
         self._swept = self._looked = seat.clocks.steady()
 
     # taking and releasing
+
+    async def live(self) -> None:
+        """As any lane. Raises LaneStoppedError too where the state cannot be read back from the disk."""
+        try:
+            await super().live()
+        except StateError as error:
+            raise LaneStoppedError(
+                f"the state cannot be read: {error}; stop this gate, delete its state folder, start it again"
+            ) from error
 
     async def take(self) -> int:
         """Opens the state, checks it against the log, folds outputs and consents to their ends seen now."""
@@ -220,8 +229,10 @@ class DecidingLane(Lane):
             await self._look_around()
         if now - self._swept > self.limits.cleanup_seconds:
             self._swept = now
-            # by the append time of what was decided, not by the clock: a backlog's duplicates lie in its own past
-            self._swept_before = self._appended_ms - int(self.limits.duplicate_window_seconds * 1000)
+            # by the append time of what was decided, not by the clock: a backlog's duplicates lie in its own past, and what
+            # comes next may bear an earlier time than what came last
+            window_ms = int(self.limits.duplicate_window_seconds * 1000)
+            self._swept_before = self._appended_ms - window_ms - MARGIN_MS
         state.sweep(self._swept_before, _SWEPT)
 
     async def _look_around(self) -> None:

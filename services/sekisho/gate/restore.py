@@ -27,7 +27,7 @@ _WORTH_SEARCHING: Final = 10_000
 _NEAR_ENOUGH: Final = 1_000
 _FOLDED: Final = 500
 """Output records folded in one go of the event loop: some 8 ms."""
-_MARGIN_MS: Final = 3_600_000
+MARGIN_MS: Final = 3_600_000
 """Append times of one partition may go back by so much, when a broker's clock was put right or its leader changed."""
 
 
@@ -116,7 +116,7 @@ class Restorer:
             return
         newest = appended_ms(await newest_record(self._reader, at, self._poll_ms), self._parts.requests)
         if newest is not None:
-            begin = await self._first_since(newest - self._window_ms - _MARGIN_MS, begin, end)
+            begin = await self._first_since(newest - self._window_ms - MARGIN_MS, begin, end)
         self._reader.seek(at, begin)
 
     async def _first_since(self, time_ms: int, low: int, high: int) -> int:

@@ -21,12 +21,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from rocksdict import Rdict, WriteBatch
+from rocksdict import Rdict, RdictIter, WriteBatch
 
 from sekisho.gate.storage import options
 
 FORMAT: Final = 2
 """Of the keys and values below; a folder of another format is restored."""
+_HELD: Final = ("lock hold by current process", "While lock file")
+"""What RocksDB says of a folder that this or another process holds. A corrupt one has a "block checksum mismatch"."""
 _FOLDERS: Final = 8
 """Folders tried for one partition: a frozen former owner on the same host holds its folder's lock."""
 
@@ -118,13 +120,14 @@ class LaneState:
         try:
             self.identity = self._read_identity()
             self.marks = self._read_marks()
-        except (ValueError, TypeError, KeyError) as error:
+        except Exception as error:  # of RocksDB (see above), or of what it gave
             self.close()
             raise StateError(f"{path.name}: what is stored cannot be read: {error}") from error
         self._pending_from: int | None = 0
         """No rejection that waits stands below; None: none waits. What is settled leaves tombstones in the index,
         which each turn would walk over."""
         self._swept = _AGE
+        """Of the index by age, nothing stands below: what is deleted leaves tombstones, which a walk would pass."""
         self._oldest_ms: int | None = 0
         """No request id is older; None: there is none."""
 
@@ -164,7 +167,7 @@ class LaneState:
 
     def event(self, subject_id: str, event_id: str) -> StoredEvent | None:
         """One event of a person, if it is known."""
-        raw = self._db.get(_event_key(subject_id, event_id))
+        raw = self._get(_event_key(subject_id, event_id))
         return None if raw is None else _event(raw)
 
     def events(self, subject_id: str, limit: int) -> list[StoredEvent]:
@@ -198,13 +201,13 @@ class LaneState:
 
     def is_settled(self, offset: int) -> bool:
         """Whether the consent record at `offset` has its rejected event (or was skipped in writing)."""
-        return self._db.get(_SETTLED + _OFFSET.pack(offset)) is not None
+        return self._get(_SETTLED + _OFFSET.pack(offset)) is not None
 
     # request ids
 
     def entry(self, key: IdKey) -> IdEntry | None:
         """The first request under an id, as far as its decision is committed."""
-        raw = self._db.get(_id_key(key))
+        raw = self._get(_id_key(key))
         return None if raw is None else IdEntry(*_ENTRY.unpack(raw))
 
     def apply_outputs(self, entries: Mapping[IdKey, IdEntry], settled: Iterable[int], marks: Marks) -> None:
@@ -213,8 +216,11 @@ class LaneState:
         for key, entry in entries.items():
             id_key, age = _id_key(key), max(0, entry.appended_ms)
             batch.put(id_key, _ENTRY.pack(*entry))
-            batch.put(_AGE + _OFFSET.pack(age) + id_key, b"")
+            aged = _AGE + _OFFSET.pack(age)
+            batch.put(aged + id_key, b"")
             self._oldest_ms = _least(self._oldest_ms, age)
+            if aged < self._swept:  # append times may go back
+                self._swept = aged
         for offset in settled:
             at = _OFFSET.pack(offset)
             batch.put(_SETTLED + at, b"")
@@ -245,9 +251,16 @@ class LaneState:
 
     def _forget(self, batch: WriteBatch, id_key: bytes, age: int) -> None:
         """Not where the id was used anew after its window: that entry has an age of its own."""
-        stored = self._db.get(id_key)
+        stored = self._get(id_key)
         if stored is not None and max(0, _ENTRY.unpack(stored)[1]) == age:
             batch.delete(id_key)
+
+    def _get(self, key: bytes) -> Any:
+        """A stored value. Raises StateError where the disk gives back something else than was written."""
+        try:
+            return self._db.get(key)
+        except Exception as error:  # as above
+            raise StateError(f"{self.path.name}: {error}") from error
 
     def _scan(self, prefix: bytes, start: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         cursor = self._db.iter()  # never kept: an iterator alive keeps the folder locked after close
@@ -258,6 +271,14 @@ class LaneState:
                 return
             yield key, cursor.value()
             cursor.next()
+        self._check(cursor)
+
+    def _check(self, cursor: RdictIter) -> None:
+        """A block that cannot be read ends a cursor like the last key does. Raises StateError."""
+        try:
+            cursor.status()
+        except Exception as error:  # as above
+            raise StateError(f"{self.path.name}: {error}") from error
 
 
 def open_state(folder: Path, partition: int, on_rebuild: Callable[[str], None]) -> LaneState:
@@ -273,7 +294,7 @@ def open_state(folder: Path, partition: int, on_rebuild: Callable[[str], None]) 
             state = LaneState(path)
         except StateError as error:
             causes.append(str(error))
-            if "lock" in str(error).lower():
+            if any(words in str(error) for words in _HELD):
                 on_rebuild("locked")
                 continue
             on_rebuild("corrupt")

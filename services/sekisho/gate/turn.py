@@ -31,7 +31,7 @@ from sekisho.gate.outputs import digest_bytes
 from sekisho.gate.poison import Trouble
 from sekisho.gate.rejecting import DEFECT, UNDECODABLE, Rejecter, cause_of, told_key, unpacked
 from sekisho.gate.ruling import DUPLICATE, Asked, Knowledge, Rules, refusal, rule, too_large
-from sekisho.gate.state import IdEntry, IdKey, LaneState
+from sekisho.gate.state import IdEntry, IdKey, LaneState, StateError
 from sekisho.log.port import Outgoing, Record
 
 _log = structlog.get_logger(__name__)
@@ -182,6 +182,8 @@ class Turn:
         record = asked.record
         try:
             self._answer(asked, known, firsts, out)
+        except StateError:
+            raise  # no record is to answer for this gate's own disk
         except Exception as error:  # noqa: BLE001  any other exception of one record rejects that record
             _log.error("request_defect", partition=record.partition, offset=record.offset, exc_info=error)
             request_id = None if asked.key is None else asked.key.request_id
