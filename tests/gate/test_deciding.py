@@ -143,6 +143,28 @@ async def test_an_id_may_be_used_again_after_the_window(world: World) -> None:
     assert second["decision_id"] != first["decision_id"]
 
 
+async def test_ids_outlast_an_append_time_that_was_ahead(topic_prefix: str, tmp_path: Path) -> None:
+    """A new leader's clock is behind its predecessor's: what still lies in the window by it was not forgotten."""
+    ahead = 0
+    config = MemoryConfig(max_batch_bytes=524_288, transaction_timeout_ms=10_000, rebalance_timeout_s=5)
+    world = World(MemoryLog(config, lambda: int(time.time() * 1000) + ahead), topic_prefix, tmp_path)
+    await world.create()
+    limits = changed(LIMITS, duplicate_window_seconds=60, cleanup_seconds=0.001, clock_seconds=1000)
+    gate = await world.gate(limits=limits)
+    asked = request(subject_in(1))
+    await world.ask(asked)
+    await world.decisions(1)
+    ahead = 120_000
+    for count in range(2, 5):  # a sweep comes before each turn
+        await world.ask(request(subject_in(1)))
+        await world.decisions(count)
+    ahead = 0
+    await world.ask(asked)
+    *_, last = await world.decisions(5)
+    await world.stop(gate)
+    assert last["duplicate_of"] == 0
+
+
 # what cannot be judged
 
 

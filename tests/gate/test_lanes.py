@@ -450,6 +450,32 @@ async def test_a_gate_does_not_start_where_evidence_would_be_lost(
         await world.gate()
 
 
+@pytest.mark.parametrize(
+    ("config", "starts"),
+    [
+        ({"retention.ms": "86399999"}, False),
+        ({"retention.ms": "86399999", "cleanup.policy": "compact,delete"}, False),
+        ({"retention.ms": "86400000"}, True),
+        ({"retention.ms": "-1"}, True),
+        ({"retention.ms": "1000", "cleanup.policy": "compact"}, True),
+        ({}, True),
+    ],
+)
+async def test_a_gate_does_not_start_where_duplicates_would_be_decided_twice(
+    world: World, memory_log: MemoryLog, config: dict[str, str], *, starts: bool
+) -> None:
+    """Decisions that are deleted within the duplicate window are told by name, with what to set."""
+    decisions = world.names.decisions
+    await memory_log.delete(decisions)
+    await memory_log.create(decisions, world.partitions, 1, config)
+    limits = changed(LIMITS, duplicate_window_seconds=86_400)
+    if starts:
+        await world.gate(limits=limits)
+        return
+    with pytest.raises(TopicsChangedError, match=f"{decisions} has retention.ms=86399999.*topics check"):
+        await world.gate(limits=limits)
+
+
 @pytest.mark.parametrize(("missed", "halts"), [(2, False), (3, True)])
 async def test_only_topics_that_stay_away_halt_the_gate(
     world: World, monkeypatch: pytest.MonkeyPatch, missed: int, halts: bool

@@ -28,7 +28,7 @@ from sekisho.gate.report import Report, RouterReport
 from sekisho.gate.routing import RouterDesk, RouterLane
 from sekisho.gate.ruling import Rules
 from sekisho.gate.state import LaneState
-from sekisho.gate.topics import Topics, TopicsChangedError, compare, describe
+from sekisho.gate.topics import Topics, TopicsChangedError, check_window, compare, describe
 from sekisho.gate.turn import Turn
 from sekisho.log.port import Log, LogError, MissingTopicError, PartitionReader
 from sekisho.log.topics import Copies, judge_copies
@@ -183,6 +183,7 @@ class GateService(mode.Service):
                 f"the topics have {topics.partitions} partitions, the settings say {self._setup.partitions}: "
                 "set SEKISHO_TOPIC_PARTITIONS to what is there"
             )
+        check_window(topics, self._setup.limits.duplicate_window_seconds)
         self._tell_copies(topics)
         return topics
 

@@ -15,6 +15,8 @@ APPEND_TIME: Final = "LogAppendTime"
 _KEPT: Final = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 """Of consent events: they are the evidence, for ever, never compacted or trimmed (contract.md, Topics)."""
 
+_DELETION: Final = ("cleanup.policy", "retention.ms")
+
 
 class TopicsChangedError(Exception):
     """The topics are not (or no longer) as a gate needs them; the text says what to do. Nothing may be decided."""
@@ -87,6 +89,20 @@ def _check_kept(consents: TopicDescription) -> None:
                 f"{consents.name} has {name}={found}: consent events are the evidence, kept for ever; set it to {wanted} "
                 "(`sekisho topics check`)"
             )
+
+
+def check_window(topics: Topics, window_seconds: float) -> None:
+    """Raises TopicsChangedError where decisions are deleted while requests may still be duplicates of theirs: such a
+    duplicate would be decided, and perhaps recorded, a second time (contract.md: once within the window)."""
+    decisions = topics.described[topics.names.decisions]
+    told = {name: decisions.config.get(name, BROKER_DEFAULTS[name]) for name in _DELETION}
+    kept_ms, window_ms = int(told["retention.ms"]), int(window_seconds * 1000)
+    if "delete" in told["cleanup.policy"].split(",") and 0 <= kept_ms < window_ms:
+        raise TopicsChangedError(
+            f"{decisions.name} has retention.ms={kept_ms}, and the duplicate window is {window_ms} ms: a request sent "
+            "twice would be decided twice; set it to the window at least (`sekisho topics check`), or shorten the window "
+            "(SEKISHO_GATE_DUPLICATE_WINDOW_DAYS)"
+        )
 
 
 def compare(started: Topics, found: Topics) -> None:
