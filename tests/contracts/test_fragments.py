@@ -19,7 +19,7 @@ from sekisho.contracts import access_decisions, identity, provision_records
 from sekisho.contracts.access_decisions import Envelope
 from sekisho.contracts.answers import AnswerWriter
 from sekisho.contracts.fields import written, written_ms
-from sekisho.contracts.fragments import LARGEST, MOST, Fragments, quoted
+from sekisho.contracts.fragments import LARGEST, MOST, MOST_BYTES, Fragments, quoted
 from sekisho.contracts.shared_models import At, Engine
 from sekisho.domain.book import Rulebook, Text
 from sekisho.domain.events import Position
@@ -146,9 +146,25 @@ def test_a_time_is_written_as_the_standard_library_does(instant: datetime) -> No
 def test_fragments_are_bounded() -> None:
     """What is too large is not kept, and a full keep is emptied."""
     kept: Fragments[int] = Fragments()
-    assert kept.keep(0, b"x" * (LARGEST + 1)) == b"x" * (LARGEST + 1)
+    assert kept.added(0, b"x" * (LARGEST + 1)) == b"x" * (LARGEST + 1)
     assert kept.get(0) is None
     for number in range(MOST + 1):
-        kept.keep(number, b"x")
+        kept.added(number, b"x")
     assert 0 < len(kept) <= MOST
     assert kept.get(MOST) == b"x"
+
+
+def test_the_keys_of_fragments_count_too() -> None:
+    """A verdict on many items takes more as a key than as JSON: all of a kind are bounded with their keys."""
+    kept: Fragments[tuple[ItemVerdict, ...]] = Fragments()
+    for number in range(200):
+        first = number * 40
+        key = tuple(
+            ItemVerdict(f"item-{each}", "requested", "deny", (), ("request.unknown_item",))
+            for each in range(first, first + 40)
+        )
+        kept.added(key, b"x")
+        assert kept.bytes <= MOST_BYTES
+    assert kept.bytes > 200 * 40 * 300
+    kept.added(tuple([each._replace(item=f"i{place}") for place, each in enumerate(key * 4)]), b"x")
+    assert len(kept) == 200, "a key too large is not kept"

@@ -221,3 +221,17 @@ def test_what_is_kept_is_bounded() -> None:
     by_likeness(HEADERS, None, LIKE)
     learned(data(request(items=[f"item-{number}" for number in range(400)])))
     assert not request_templates._TEMPLATES
+
+
+def test_what_is_kept_is_bounded_by_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of 4 KB may name 450 items, which take ten times its bytes: they count."""
+    request_templates.forget()
+    monkeypatch.setattr(request_templates._TEMPLATES, "most_bytes", 200_000)
+    for first in range(100, 500, 40):
+        message = data(request(items=[str(number) for number in range(first, first + 450)]))
+        assert len(message) <= request_templates.LARGEST
+        learned(message)
+        assert request_templates._TEMPLATES.bytes <= 200_000
+    assert 0 < len(request_templates._TEMPLATES) <= 7
+    request_templates.forget()
+    assert request_templates._TEMPLATES.bytes == 0

@@ -244,19 +244,19 @@ def _written_judgement(key: _Judged, verdict: Verdict) -> bytes:
     items = [_item(each) for each in verdict.items]
     fragment = fragments.fields(items=items, reasons=_reasons(verdict, rulebook, organization))
     # what is told of one person's message (a path, a name) does not come again
-    return fragment if verdict.details else _JUDGED.keep(key, fragment)
+    return fragment if verdict.details else _JUDGED.added(key, fragment)
 
 
 def _written_obligations(key: _Owed) -> bytes:
     rulebook, owed = key
     told = [_obligation(rulebook.obligations[each]) for each in owed]
-    return _OBLIGATIONS.keep(key, fragments.fields(obligations=told))
+    return _OBLIGATIONS.added(key, fragments.fields(obligations=told))
 
 
 def _written_decider(key: tuple[Rulebook, Engine]) -> bytes:
     rulebook, (version, format_) = key
     used = {"version": rulebook.version, "digest": rulebook.digest}
-    return _DECIDERS.keep(
+    return _DECIDERS.added(
         key, fragments.fields(rulebook=used, engine={"version": version, "format": format_})
     )
 

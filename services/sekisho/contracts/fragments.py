@@ -16,11 +16,14 @@ from typing import Final, TypeVar
 from pydantic_core import to_json
 
 from sekisho.domain.events import Position
+from sekisho.domain.memory import Memory, size_of
 
 MOST: Final = 2048
 """Fragments of one kind that are kept: more than the questions that a lane is asked in a day, mostly."""
-LARGEST: Final = 8192
-"""Bytes of a kept fragment: 16 MB a kind at the very worst, for senders' own texts stand in them too."""
+LARGEST: Final = 32 * 2**10
+"""Bytes of a kept fragment with its key: senders' own texts stand in them too."""
+MOST_BYTES: Final = 16 * 2**20
+"""Bytes of all fragments of a kind with their keys, which may take more than they: a verdict of an item 600, its JSON 100."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -28,15 +31,16 @@ quoted = encode_basestring
 """A string as JSON, as pydantic-core writes it (not ASCII only), at half its time."""
 
 
-class Fragments(dict[K, bytes]):
-    """Kept JSON by what it says. When it is full it is emptied: what is asked now is soon kept again."""
+class Fragments(Memory[K, bytes]):
+    """Kept JSON by what it says."""
 
-    def keep(self, key: K, fragment: bytes) -> bytes:
+    def __init__(self) -> None:
+        super().__init__(most=MOST, most_bytes=MOST_BYTES, largest=LARGEST)
+
+    def added(self, key: K, fragment: bytes) -> bytes:
         """The fragment, which the next `get` finds if it is not too large to be kept."""
         if len(fragment) <= LARGEST:
-            if len(self) >= MOST:
-                self.clear()
-            self[key] = fragment
+            self.keep(key, fragment, len(fragment) + size_of(key))
         return fragment
 
 
@@ -58,7 +62,8 @@ def position(at: Position | None) -> str:
     return f'{{"partition":{"null" if partition is None else partition},"offset":{offset}}}'
 
 
-@lru_cache(maxsize=MOST)
+@lru_cache(maxsize=512)
 def names(ids: tuple[str, ...]) -> str:
-    """A list of the rulebook's own ids (items, clauses): of these there are few, and they are short."""
+    """A list of the rulebook's own ids (items, clauses). Mostly there are few; 512 lists of the sample's whole catalogue take
+    3 MB, of one of 500 items 30."""
     return to_json(ids).decode()

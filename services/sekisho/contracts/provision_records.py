@@ -210,16 +210,16 @@ def _kept(content: RecordContent) -> dict[str, Any]:
 
 
 def _written_sides(key: _Sides, content: RecordContent) -> bytes:
-    return _SIDES.keep(key, fragments.fields(**_sides(content)))
+    return _SIDES.added(key, fragments.fields(**_sides(content)))
 
 
 def _written_kept(key: _Kept, content: RecordContent) -> bytes:
-    return _KEPT.keep(key, fragments.fields(**_kept(content)))
+    return _KEPT.added(key, fragments.fields(**_kept(content)))
 
 
 def _written_rulebook(rulebook: Rulebook) -> bytes:
     told = {"version": rulebook.version, "digest": rulebook.digest}
-    return _RULEBOOKS.keep(rulebook, fragments.fields(rulebook=told) + b"}")
+    return _RULEBOOKS.added(rulebook, fragments.fields(rulebook=told) + b"}")
 
 
 def _counterparty(content: RecordContent) -> Mapping[str, Any]:

@@ -23,12 +23,15 @@ from pydantic_core import PydanticCustomError, to_json
 
 from sekisho.contracts.fields import MAX_ID, instant
 from sekisho.contracts.request_content import content
+from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.request import AccessRequest, Requester
 
 LARGEST: Final = 4096
 """Bytes of a message that is kept: lists of hundreds of items are read in full each time."""
 MOST: Final = 2048
-"""Messages kept, as of the questions that they ask: with what they say, some 20 MB at the very worst."""
+"""Messages kept, as of the questions that they ask."""
+MOST_BYTES: Final = 24 * 2**20
+"""Bytes of all messages kept, with what they say: one of 4 KB that names 600 short items says 40 KB."""
 
 _STRING: Final = rb'\s*:\s*"([^"\\\x00-\x1f\x7f]+)"'
 _PERSONS: Final = tuple(
@@ -101,7 +104,9 @@ class _Template:
         return Received(request, "sha256:" + digest.hex(), digest)
 
 
-_TEMPLATES: Final[dict[_Around, _Template]] = {}
+_TEMPLATES: Final[Memory[_Around, _Template]] = Memory(most=MOST, most_bytes=MOST_BYTES, largest=64 * 2**10)
+_A_TEMPLATE: Final = 4096
+"""Bytes of a template, but for what the message says: its digest so far, its tail."""
 _SEEN: Final[set[int]] = set()
 """Hashes of what stood around the values of messages that were read once; if one lies, a message is kept too early."""
 
@@ -118,18 +123,13 @@ def learn(likeness: Likeness, whole: Received) -> None:
     around, values = likeness
     known = hash(around)
     if known not in _SEEN:  # what is asked once is not kept: that would cost more than it saves
-        _clear_at(_SEEN, MOST * 8)
+        if len(_SEEN) >= MOST * 8:
+            _SEEN.clear()
         _SEEN.add(known)
         return
     template = _Template(whole.request, values)
     if template.filled(values) == whole:
-        _clear_at(_TEMPLATES, MOST)
-        _TEMPLATES[around] = template
-
-
-def _clear_at(kept: set[int] | dict[_Around, _Template], most: int) -> None:
-    if len(kept) >= most:
-        kept.clear()
+        _TEMPLATES.keep(around, template, _A_TEMPLATE + size_of(around) + size_of(whole.request))
 
 
 def forget() -> None:
