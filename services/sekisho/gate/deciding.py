@@ -6,7 +6,7 @@ One turn is one group commit with no linger: the next batch gathers while this o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 from typing import Final, TypeVar
 
@@ -39,6 +39,8 @@ T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 _SWEPT: Final = 1000
 """Request ids forgotten in one turn, at most: 4 ms, and twice as many as a turn brings."""
+_STRIDE: Final = 5
+"""Requests between two looks at the time: one by one they would take 1.3 µs more each, of 22."""
 _STRIDE_SECONDS: Final = 0.02
 """Work on requests done in one go of the event loop: polls, heartbeats and other lanes' transactions wait for it. By time,
 not by count: what the reading of one request takes is the sender's choice, from 0.1 ms to several."""
@@ -195,7 +197,7 @@ class DecidingLane(Lane):
             self._idle += self.seat.clocks.steady() - idle_since
             return
         asked: list[Asked | Undecodable] = []
-        seconds = await _in_strides(items, lambda item: asked.extend(self._turn.read([item])))
+        seconds = await _in_strides(items, lambda some: asked.extend(self._turn.read(some)))
         firsts = await self._firsts(asked)
         kept = self._turn.without_lost(asked, firsts)
         batch = await self._fresh.batch(items)
@@ -281,7 +283,7 @@ class DecidingLane(Lane):
         decided = self._turn.begin(work.pending)
         asked = [each for each in work.asked if _offset(each) <= last]
         seconds = work.seconds + await _in_strides(
-            asked, lambda each: self._turn.decide([each], known, work.firsts, decided)
+            asked, lambda some: self._turn.decide(some, known, work.firsts, decided)
         )
         is_alone = len(batch.items) == len(work.asked) == 1
         if is_alone and seconds > self.limits.turn_seconds and not self._trouble.is_guilty(last):
@@ -357,11 +359,11 @@ class DecidingLane(Lane):
         self._trouble.failed(first, last, error)
 
 
-async def _in_strides(pieces: Iterable[T], work: Callable[[T], object]) -> float:
-    """Has the work on each piece done, and lets others run in between; gives the processor's time that it took (s)."""
+async def _in_strides(pieces: Sequence[T], work: Callable[[Sequence[T]], object]) -> float:
+    """Has the pieces worked on, some at a time, and lets others run between; gives the processor time it took (s)."""
     spent, since, begun = 0.0, perf_counter(), thread_time()
-    for piece in pieces:
-        work(piece)
+    for index in range(0, len(pieces), _STRIDE):
+        work(pieces[index : index + _STRIDE])
         if perf_counter() - since > _STRIDE_SECONDS:
             spent += thread_time() - begun
             await asyncio.sleep(0)
