@@ -18,12 +18,12 @@ from faults.unsafe_log import Faults, Step, UnsafeLog
 from gate.world import LIMITS, World, changed, subject_in
 from kafka_settings import kafka_config
 from sekisho.log.kafka import KafkaLog
-from sekisho.log.port import Partition, SendError
+from sekisho.log.port import Outgoing, Partition, SendError
 
 pytestmark = pytest.mark.broker
 
 LANE = 1
-RESTORING = ("rejected events", "decisions", "consents")
+RESTORING = ("rejected", "decisions", "consents")
 """What a lane folds, in this order: one slow fetch each is enough for a slow restore."""
 
 
@@ -34,6 +34,8 @@ async def some_history(world: World) -> list[messages.Json]:
     events = [event for each in asked for event in messages.consents(each["subject"]["id"])]
     await put_all(world, [consent_of(world, *event) for event in events])
     await ask_all(world, asked)
+    # so that there are rejected events to fold too
+    await put_all(world, [(names.requests, Outgoing(b"C-1", b"{no json"), number) for number in range(4)])
     gate = await world.gate("before")
     await all_answered(world.log, names)
     await world.stop(gate)
@@ -70,14 +72,14 @@ async def test_a_lane_that_restores_longer_than_the_poll_interval_keeps_its_plac
 
 
 @pytest.mark.scenario("state deleted mid-restore")
-@pytest.mark.parametrize("fetch", range(len(RESTORING)), ids=RESTORING)
-async def test_state_deleted_while_a_lane_restores(kafka_world: World, fetch: int) -> None:
+@pytest.mark.parametrize("folded", RESTORING)
+async def test_state_deleted_while_a_lane_restores(kafka_world: World, folded: str) -> None:
     """The folder is gone from under a lane that restores into it: whatever becomes of that lane, duplicates and consents
     are known, to it and to the next one that opens the place."""
     names = kafka_world.names
     asked = await some_history(kafka_world)
     faults, go_on = Faults(), asyncio.Event()
-    faults.hold(Step.FETCH, go_on, skip=fetch * 4, times=4)
+    faults.hold(Step.FETCH, go_on, times=4, where=getattr(names, folded))
     gate = await kafka_world.gate("a", log=UnsafeLog(kafka_world.log, faults), ready=False)
     await kafka_world.until(lambda: len(faults.happened) >= 1)
     shutil.rmtree(kafka_world.folder / "a")

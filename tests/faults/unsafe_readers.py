@@ -41,7 +41,7 @@ class UnsafeReader:
     async def fetch(
         self, timeout_ms: int, max_records: int | None = None, only: Sequence[Partition] = ()
     ) -> Mapping[Partition, Sequence[Record]]:
-        await self._faults.at(Step.FETCH, "")
+        await self._faults.at(Step.FETCH, ",".join(at.topic for at in only))
         found = await self._reader.fetch(timeout_ms, max_records, only)
         if not self._controls.unsafe_blind_to:
             return found
