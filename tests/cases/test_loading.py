@@ -101,6 +101,46 @@ def test_an_id_stands_once(tmp_path: Path) -> None:
         loaded(tmp_path, CASE + CASE.removeprefix("cases:\n"))
 
 
+def test_a_file_brings_its_own_sources_and_templates(tmp_path: Path) -> None:
+    """Every file may hold every section; names are known in all files, whatever their order."""
+    own = """\
+sources:
+  OWN: {document: RB, section: s, sentence: t}
+requests:
+  mine: {base: plain, set: {activity: {mode: phone}}}
+"""
+    case = own + CASE.replace("source: S", "source: OWN").replace("base: more", "base: mine")
+    (tmp_path / "another.yaml").write_text(
+        CASE.replace("id: one", "id: two").replace("base: more", "base: mine")
+    )
+    by_id = {each.id: each for each in loaded(tmp_path, case)}
+    assert by_id["one"].request["activity"]["mode"] == by_id["two"].request["activity"]["mode"] == "phone"
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ("sources:\n  S: {document: RB, section: s, sentence: t}\n", 2),
+        ("requests:\n  other: {}\n  more: {}\n", 3),
+        ("events:\n  stop: {type: consent.granted.v1}\n", 2),
+    ],
+)
+def test_a_name_stands_once_in_all_files(tmp_path: Path, section: str, line: int) -> None:
+    """A name that two files give is a problem at the second, which tells where the first stands."""
+    (tmp_path / "zz.yaml").write_text(section, encoding="utf-8")
+    with pytest.raises(
+        RulebookError, match=rf"zz\.yaml:{line}: .* stands twice \(first in templates\.yaml:\d"
+    ):
+        loaded(tmp_path)
+
+
+def test_a_file_of_cases_that_is_not_utf_8_is_a_problem(tmp_path: Path) -> None:
+    """It is told with its name, not raised as an error of the reader."""
+    (tmp_path / "latin.yaml").write_bytes(b"cases: [\xe9]")
+    with pytest.raises(RulebookError, match=r"latin\.yaml:1: not UTF-8"):
+        loaded(tmp_path)
+
+
 def test_templates_that_lead_in_a_circle_are_a_problem(tmp_path: Path) -> None:
     """A template cannot rest on itself."""
     with pytest.raises(RulebookError, match="no request"):

@@ -96,15 +96,10 @@ class CaseSource(Source):
 
 
 class CaseFile(Source):
-    """A file of cases."""
-
-    cases: Annotated[tuple[CaseSource, ...], Field(min_length=1)]
-
-
-class Templates(Source):
-    """`templates.yaml`: documents that cases start from, and the sentences that they cite, by name."""
+    """A file of a `cases` folder: cases, and what they start from and cite, by name; at least one section."""
 
     sources: dict[str, CitedSentence] = Field(default_factory=dict)
     requests: dict[str, Patch] = Field(default_factory=dict)
     events: dict[str, EventPatch] = Field(default_factory=dict)
     records: dict[str, Patch] = Field(default_factory=dict)
+    cases: tuple[CaseSource, ...] = ()

@@ -6,40 +6,26 @@ of them takes, `shift` moves a case in time together with the sample world, `com
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID, uuid5
-
-from pydantic import ValidationError
 
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.retention import retention
 from sekisho.domain.vocabulary import Effect
 from sekisho.rulebook.case_compare import differences
-from sekisho.rulebook.case_model import (
-    CaseFile,
-    CaseSource,
-    CitedSentence,
-    EventPatch,
-    Expected,
-    Patch,
-    Templates,
-)
-from sekisho.rulebook.model_base import Bilingual, Source
-from sekisho.rulebook.problems import Place, Problem, RulebookError, nearest
-from sekisho.rulebook.yamltree import Path as YamlPath
-from sekisho.rulebook.yamltree import Tree, parse
+from sekisho.rulebook.case_files import ReadFile, Templates, read_files
+from sekisho.rulebook.case_model import CaseSource, CitedSentence, EventPatch, Expected, Patch
+from sekisho.rulebook.model_base import Bilingual
+from sekisho.rulebook.problems import Problem, RulebookError, nearest
 
 Json = dict[str, Any]
-_Model = TypeVar("_Model", bound=Source)
 
-TEMPLATES: Final = "templates.yaml"
 USUAL_TIME: Final = "2026-11-21T10:00:00+09:00"
 """When a case is decided that does not say: on the sample world's base day."""
 _IDS: Final = UUID("a4c9b4f0-2f0e-5a57-8a0e-0f6f4f1c5e01")
@@ -83,17 +69,13 @@ class Case:
 
 def load_cases(folder: Path) -> list[Case]:
     """Every case of a folder, by file and place. Raises RulebookError (file, line), OSError."""
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
-    problems: list[Problem] = []
+    read, problems = read_files(folder)
     templates = Templates()
-    if TEMPLATES in texts:
-        found = _read(Templates, TEMPLATES, texts.pop(TEMPLATES), problems)
-        templates = found[0] if found is not None else templates
+    for file in read:
+        problems += templates.add(file)
     cases: list[Case] = []
-    for file, text in texts.items():
-        read = _read(CaseFile, file, text, problems)
-        if read is not None:
-            cases += _of_file(file, *read, templates, problems)
+    for file in read:
+        cases += _of_file(file, templates, problems)
     problems += _among_each_other(cases)
     if problems:
         raise RulebookError(problems)
@@ -126,46 +108,13 @@ def compare(case: Case, decision: Mapping[str, Any], record: Mapping[str, Any] |
     return differences(case.expected, case.record, decision, record)
 
 
-def _read(model: type[_Model], file: str, text: str, problems: list[Problem]) -> tuple[_Model, Tree] | None:
-    tree = parse(file, text)
-    problems += tree.problems
-    if tree.problems:
-        return None
-    try:
-        return model.model_validate_json(json.dumps(tree.data)), tree
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            path = tuple(step for step in detail["loc"] if step != "[key]")
-            known = () if detail["type"] != "extra_forbidden" else _Known
-            hint = nearest(str(path[-1]), known) if known else ""
-            where = ".".join(str(step) for step in path)
-            problems.append(Problem(file, _line(tree, path), f"{where}: {detail['msg']}", hint))
-        return None
-
-
-_Known: Final = tuple(
-    sorted({name for model in (CaseSource, Expected, EventPatch, Templates) for name in model.model_fields})
-)
-
-
-def _line(tree: Tree, path: YamlPath) -> int:
-    """The line of a path, or of the nearest thing around it."""
-    for length in range(len(path), 0, -1):
-        place: Place | None = tree.keys.get(path[:length]) or tree.values.get(path[:length])
-        if place is not None:
-            return place.line
-    return 1
-
-
-def _of_file(
-    file: str, read: CaseFile, tree: Tree, templates: Templates, problems: list[Problem]
-) -> Iterator[Case]:
-    for index, source in enumerate(read.cases):
-        line = _line(tree, ("cases", index, "id"))
+def _of_file(file: ReadFile, templates: Templates, problems: list[Problem]) -> Iterator[Case]:
+    for index, source in enumerate(file.content.cases):
+        line = file.line(("cases", index, "id"))
         try:
-            yield _case(source, templates, f"{file}:{line}")
+            yield _case(source, templates, f"{file.name}:{line}")
         except _CaseError as error:
-            problems.append(Problem(file, line, f"{source.id}: {error}"))
+            problems.append(Problem(file.name, line, f"{source.id}: {error}"))
 
 
 class _CaseError(Exception):
@@ -175,7 +124,7 @@ class _CaseError(Exception):
 def _case(source: CaseSource, templates: Templates, place: str) -> Case:
     if source.source not in templates.sources:
         raise _CaseError(
-            f'no source "{source.source}" in {TEMPLATES} ({nearest(source.source, templates.sources)})'
+            f'no source "{source.source}" in any file ({nearest(source.source, templates.sources)})'
         )
     at = source.at or USUAL_TIME
     subject = f"C-{source.id}"
@@ -213,7 +162,7 @@ def _patched(patch: Patch, templates: Mapping[str, Patch], what: str, depth: int
     if patch.base is not None:
         base = templates.get(patch.base)
         if base is None or depth > len(templates):
-            raise _CaseError(f'no {what} "{patch.base}" in {TEMPLATES} ({nearest(patch.base, templates)})')
+            raise _CaseError(f'no {what} "{patch.base}" in any file ({nearest(patch.base, templates)})')
         document = _patched(base, templates, what, depth + 1)
     _merge(document, deepcopy(patch.set))
     for path in patch.remove:
