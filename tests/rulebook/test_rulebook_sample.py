@@ -11,8 +11,10 @@ from sekisho.domain.book import (
     Entrustment,
     JointUse,
     Operator,
-    OtherAgreement,
+    OptOut,
+    RelatedPurpose,
     Rulebook,
+    Specified,
     Succession,
 )
 from sekisho.rulebook import compile_sources
@@ -318,11 +320,45 @@ def test_batch_successions_and_other_notices(book: Rulebook) -> None:
     assert book.successions["regional-bank", "savings-bank"] == (
         Succession("SUC-2", "regional-bank", "savings-bank", date(2026, 11, 1), ATTRIBUTE | NPFI, None),
     )
-    kinds = {each.id: each.kind for each in book.agreements.values() if isinstance(each, OtherAgreement)}
-    assert kinds == {
-        "OO-1": "opt_out", "OO-2": "opt_out",
-        "ES-1": "equivalent_system", "ES-2": "equivalent_system", "ES-3": "equivalent_system",
+
+
+def test_opt_outs_equivalent_systems_and_grounds(book: Rulebook) -> None:
+    """What FORN, PROV, SENS and EXC look up stands as sample-group.md has it; a review is due to the day."""
+    name, address = "customer.name", "customer.address"
+    agency = "servicer/side_business.collection_agency"
+    assert book.opt_outs == {
+        agency: (
+            OptOut("OO-1", agency, "side_business.collection_agency", frozenset({name, address}),
+                   date(2026, 5, 1), date(2026, 6, 1)),
+        ),
+        "savings-bank": (
+            OptOut("OO-2", "savings-bank", None, frozenset({name}), date(2026, 11, 15), date(2026, 12, 15)),
+        ),
     }  # fmt: skip
+    due = {
+        name: [system.review_due for system in systems] for name, systems in book.equivalent_systems.items()
+    }
+    assert due == {
+        "overseas-ops-sg": [date(2027, 5, 1)], "overseas-ops-th": [date(2026, 3, 1)], "overseas-ops-in": [date(2027, 6, 1)],
+    }  # fmt: skip
+    assert len(book.adequate_countries) == 31
+    assert "JP" not in book.adequate_countries
+    assert book.related["savings-bank"] == (
+        RelatedPurpose("REL-1", "savings.maturity_notice", "savings.solicitation", date(2026, 4, 1)),
+    )
+    assert book.statutes["弁護士法"] == frozenset({"第23条の2"})
+    assert set(book.sensitive_grounds) == {"insurer", "bank", "servicer"}
+    assert set(book.sensitive_grounds["servicer"]) - set(book.sensitive_grounds["bank"]) == {
+        "claim_specification"
+    }
+    assert book.sensitive_grounds["bank"]["biometric_identification"].items == frozenset(
+        {"sensitive.biometric"}
+    )
+    assert book.specified["servicer", "sensitive.race"] == Specified(
+        frozenset(), {}, False, frozenset({"debt.collection"})
+    )
+    assert book.masked == {"card.number": 4}
+    assert [presumed.id for presumed in book.presumed] == ["CLAIM-1"]
 
 
 def test_joint_use_opens_only_with_all_five_particulars(book: Rulebook) -> None:

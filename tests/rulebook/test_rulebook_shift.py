@@ -57,7 +57,10 @@ def test_a_moved_rulebook_says_so(book: Rulebook) -> None:
     assert moved.digest != book.digest
     assert moved.reasons == book.reasons
     assert moved.specified == book.specified
-    assert moved.organizations == book.organizations
+    apart = {"university"}  # its joint research has a day
+    assert {name: each for name, each in moved.organizations.items() if name not in apart} == {
+        name: each for name, each in book.organizations.items() if name not in apart
+    }
 
 
 def test_all_kinds_of_days_move(book: Rulebook) -> None:

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sekisho.domain.vocabulary import ItemClass, ProductLine, ReasonKind, Regime, Severity
+from sekisho.domain.vocabulary import (
+    ItemClass,
+    LegalBasisKind,
+    OrganizationType,
+    ProductLine,
+    ReasonKind,
+    Regime,
+    Severity,
+    SystemBasis,
+)
 
 
 class Text(NamedTuple):
@@ -56,11 +65,19 @@ class Operator:
     items: frozenset[str] | None
 
 
+class Research(NamedTuple):
+    """A joint research; `until` None: no end stated."""
+
+    since: date
+    until: date | None
+
+
 @dataclass(frozen=True, slots=True)
 class Organization:
     """A registered organization. `businesses` maps each business to the items it may ask for (ACC-1)."""
 
     id: str
+    type: OrganizationType
     name: str
     address: str | None
     representative: str | None
@@ -72,6 +89,10 @@ class Organization:
     state_body: bool
     academic: bool
     prohibited: bool
+    partners: frozenset[str]
+    """A credit bureau's partner bureaus (PROV-8)."""
+    joint_research: Mapping[str, Research]
+    """By the organization with which an academic institution researches jointly (EXC-7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,17 @@ class Specified:
     purposes: frozenset[str]
     by_provider: Mapping[str, frozenset[str]]
     provision: bool
+    on_ground: frozenset[str] = frozenset()
+    """Purposes of a sensitive item that are specified only where a ground of SENS is claimed and holds."""
+
+
+class RelatedPurpose(NamedTuple):
+    """A purpose related to a specified one, for an organization's holder ids (PURP-2; APPI 17(2), 21(3))."""
+
+    id: str
+    specified: str
+    related: str
+    published_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +176,55 @@ class BatchAgreement:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherAgreement:
-    """An agreement or notice whose rules do not stand yet (opt-out, equivalent system): known, opening nothing."""
+class OptOut:
+    """A notification of opt-out to the PPC (APPI 27(2)); `open_from` is the first day after the waiting period.
+
+    `side_business` is the licensed side business (a purpose) that it concerns, None for one of another company.
+    """
 
     id: str
-    kind: str
+    holder: str
+    side_business: str | None
+    items: frozenset[str]
+    notified_on: date
+    open_from: date
 
 
-Agreement = Entrustment | Succession | JointUse | BatchAgreement | OtherAgreement
+@dataclass(frozen=True, slots=True)
+class EquivalentSystem:
+    """A recipient abroad with an equivalent-measures system (ER 16, 18), to be reviewed again by `review_due` (included)."""
+
+    id: str
+    recipient: str
+    by: SystemBasis
+    reviewed_on: date
+    review_due: date
+    impaired_since: date | None
+
+
+Agreement = Entrustment | Succession | JointUse | BatchAgreement | OptOut | EquivalentSystem
+
+
+@dataclass(frozen=True, slots=True)
+class PresumedConsent:
+    """Items and purposes for which consent is presumed on an assignment of claims (PROV-9; SV 14 注2ア)."""
+
+    id: str
+    items: frozenset[str]
+    purposes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a ground for sensitive information covers (SENS-2); items None: all sensitive ones.
+
+    `specified_purpose`: only items that have a specified purpose of the holder; `consent`: only on a `sensitive` consent.
+    """
+
+    kind: LegalBasisKind
+    items: frozenset[str] | None
+    specified_purpose: bool
+    consent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +296,20 @@ class Rulebook:
     """By (predecessor, successor)."""
     joint_uses: Mapping[str, tuple[JointUse, ...]]
     """By user organization; each also among the notice's users is the holder's."""
+    opt_outs: Mapping[str, tuple[OptOut, ...]]
+    """By holder id."""
+    equivalent_systems: Mapping[str, tuple[EquivalentSystem, ...]]
+    """By the recipient's organization id."""
+    adequate_countries: frozenset[str]
+    """Countries whose protection counts as adequate (FORN-1); Japan is none of them."""
+    related: Mapping[str, tuple[RelatedPurpose, ...]]
+    """By the holder's organization (PURP-2)."""
+    presumed: tuple[PresumedConsent, ...]
+    statutes: Mapping[str, frozenset[str]]
+    """Statutes that may be named as a ground (EXC-1) → their articles that permit but do not oblige."""
+    sensitive_grounds: Mapping[OrganizationType, Mapping[LegalBasisKind, Ground]]
+    masked: Mapping[str, int]
+    """Items shown only masked (CARD-1) → how many of the last characters may be seen."""
     moratoria: tuple[Moratorium, ...]
     ended: Mapping[str, tuple[EndedPurpose, ...]]
     """By holder id."""
@@ -234,6 +321,8 @@ class Rulebook:
     guardian_capacities: frozenset[str]
     switched_off: frozenset[tuple[str, str]]
     """(rule, organization): policy rules switched off; a duty cannot be."""
+    spans: Mapping[str, tuple[date | None, date | None]]
+    """Rules that are not always in force → first and last day of law on which they are."""
     reasons: Mapping[tuple[str, str], Mapping[str | None, Reason]]
     """(code, rule) → organization id (None: any other) → what it says there."""
     obligations: Mapping[tuple[str, str], Obligation]
@@ -241,6 +330,18 @@ class Rulebook:
     """(basis code, rule) → what it means; for display, a decision carries the code alone."""
     record_statement: Text
     """The statement that consent is held (ER 20(1)(ii)イ); `{consents}` stands for the consents' ids."""
+
+    def dormant(self, organization: str, day: date) -> frozenset[str]:
+        """The rules that do not bind an organization on a day: policy switched off, and what is not in force."""
+        off = (
+            {rule for rule, named in self.switched_off if named == organization}
+            if self.switched_off
+            else set()
+        )
+        for rule, (first, last) in self.spans.items():
+            if (first is not None and day < first) or (last is not None and day > last):
+                off.add(rule)
+        return frozenset(off)
 
     def reason(self, code: str, rule: str, organization: str | None) -> Reason:
         """The reason as it stands for a requester's organization. Raises KeyError for a pair no rule declares."""

@@ -44,3 +44,14 @@ def age_reached_on(birth: date, years: int) -> date:
     A person reaches an age at 24:00 of the day on which the period ends (年齢計算ニ関スル法律; Civil Code 143).
     """
     return period_end(birth, years) + _ONE_DAY
+
+
+def months_end(base: date, months: int) -> date:
+    """The last day of a period of months after `base`, that day not counted (Civil Code 140, 143(2)).
+
+    It ends with the corresponding day's date, or with the month's last day where there is none.
+    """
+    years, month = divmod(base.month - 1 + months, 12)
+    year, month = base.year + years, month + 1
+    last = (date(year + month // 12, month % 12 + 1, 1) - _ONE_DAY).day
+    return date(year, month, min(base.day, last))

@@ -21,13 +21,12 @@ from sekisho.domain.clauses import consult
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
 from sekisho.domain.memory import Memory, size_of
-from sekisho.domain.question import Asked, Need, Question, is_prohibited, to_third_party
+from sekisho.domain.question import Asked, Need, Question, in_japan
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest, Requester
-from sekisho.domain.rules import ASKING, BASIS_RANK, JUDGING, RANK
+from sekisho.domain.rules import ASKING, BASIS_RANK, DUTY_RANK, JUDGING, OWING, RANK
 from sekisho.domain.rules.acc import in_order
 from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
-from sekisho.domain.rules.wall import obligations
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
 from sekisho.domain.vocabulary import RecordExemption
 
@@ -173,9 +172,17 @@ def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
     """The guard: whole requests of kinds that no family judges yet (EXC, RECV, FORN, USE and most of PROV)."""
     if request.legal_basis is not None or request.action == "receive":
         return True
-    if any(is_prohibited(name, question.book) for name in _parties(request)):
+    if any(_is_prohibited(name, question.book) for name in _parties(request)):
         return True
-    return request.action == "provide" and not to_third_party(request, question.book)
+    recipient = request.recipient
+    if request.action != "provide" or recipient is None:
+        return request.action == "provide"
+    return recipient.relation != "third_party" or not in_japan(recipient, question.book)
+
+
+def _is_prohibited(organization: str, book: Rulebook) -> bool:
+    known = book.organizations.get(organization)
+    return known is not None and known.prohibited
 
 
 def _parties(request: AccessRequest) -> list[str]:
@@ -241,8 +248,15 @@ def _allow(case: Case, items: tuple[ItemVerdict, ...]) -> Verdict:
                 written = record(case, provided)
             except ParticularsMissingError as lacking:
                 return _lacks_particulars(case, lacking)
-    owed = obligations(case) if served else ()
-    return Verdict("allow", items, (), _near_misses(case), owed, served, written, exempt)
+    return Verdict("allow", items, (), _near_misses(case), _owed(case), served, written, exempt)
+
+
+def _owed(case: Case) -> tuple[Cite, ...]:
+    """What must still be done, in the rulebook's order."""
+    owed = [*case.question.owed]
+    for family in OWING:
+        owed.extend(family.owed(case))
+    return tuple(sorted(set(owed), key=DUTY_RANK.__getitem__)) if owed else ()
 
 
 def _lacks_particulars(case: Case, lacking: ParticularsMissingError) -> Verdict:

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from sekisho.domain.book import Holder, Item, Organization, Purpose, Rulebook
+from sekisho.domain.book import EquivalentSystem, Holder, Item, Organization, Purpose, Rulebook
 from sekisho.domain.request import AccessRequest, Recipient, RecordRequest
 from sekisho.domain.retention import Retention
 from sekisho.domain.verdict import Cite, Counterparty
-from sekisho.domain.vocabulary import EXCEPTIONS, INSURANCE_SOLICITATION, Role
+from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, Relation, Role
 
 HOME: Final = "JP"
 INDIVIDUAL: Final = RecordRequest()
@@ -83,9 +83,9 @@ class Question:
     first record is written."""
 
     __slots__ = (
-        "action", "all_ids", "asked", "book", "by_law", "day", "details", "exception", "foreign_hands", "frame", "guarded",
-        "holder", "ids", "implied", "individual", "known", "named", "needs", "organization", "purposes", "recipient", "record",
-        "remembered", "restrictable", "solicits", "third_party", "ungrounded", "whole",
+        "abroad", "action", "all_ids", "asked", "book", "day", "details", "dormant", "foreign_hands", "frame", "guarded",
+        "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization", "owed", "proven",
+        "purposes", "recipient", "record", "remembered", "restrictable", "solicits", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, request: AccessRequest, book: Rulebook, day: date) -> None:
@@ -102,7 +102,9 @@ class Question:
         """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
         self.named = request.recipient
         """The recipient as the request names it."""
-        self.third_party = to_third_party(request, book)
+        self.abroad = request.action == "provide" and under_article_28(request.recipient, book, day)
+        """Whether the recipient is a third party's place that Art. 28 rules: abroad, neither adequate nor equivalent; the
+        relation rules PROV-4 to PROV-9 are not judged there (FORN-0)."""
         self.record = request.record or INDIVIDUAL
         """How a provision is to be recorded."""
         self.frame: RecordFrame | None = None
@@ -114,13 +116,16 @@ class Question:
         self.implied = _implied(request, book)
         self.purposes = _purposes(request, book, self.implied)
         self.solicits = any(purpose.solicits is not None for purpose in self.purposes)
-        basis = request.legal_basis
-        self.exception = basis is not None and basis.kind in EXCEPTIONS
-        """Whether an exception to consent is claimed: what it may lift is not judged until its family stands."""
-        self.by_law = basis is not None and basis.kind == "law"
-        """Whether law is claimed, which alone may lift the wall, a stop and an ended purpose too (EXC-1)."""
+        self.lifted: Cite | None = None
+        """The exception that is claimed and holds (EXC); one that does not hold lifts nothing. EXC finds it first."""
+        self.proven: Relation | None = None
+        """The relation that a provision claims, or a receipt rests on, and that is proven (PROV); found before others ask."""
+        self.dormant = book.dormant(request.requester.organization, day)
+        """Rules that do not bind here: policy switched off for the requester's organization, or not in force on the day."""
         self.whole: list[Cite] = []
         self.needs: list[Need] = []
+        self.owed: list[Cite] = []
+        """Obligations that follow from the question alone."""
         self.details: dict[str, str] = {}
         self.ungrounded: set[str] = set()
         """Items for which some purpose has no ground in PURP (for a corporation, no refusal by itself)."""
@@ -135,9 +140,14 @@ class Question:
         """The whole request is refused for this reason, at every item."""
         self.whole.append(reason)
 
+    @property
+    def by_law(self) -> bool:
+        """Whether law is claimed and holds, which alone lifts the wall, a stop and an ended purpose too (EXC-1)."""
+        return self.lifted is not None and self.lifted.rule == "EXC-1"
+
     def off(self, rule: str) -> bool:
-        """Whether a policy rule is switched off for the requester's organization."""
-        return self.organization is not None and (rule, self.organization.id) in self.book.switched_off
+        """Whether a rule does not bind here: policy switched off for the organization, or not in force on the day."""
+        return rule in self.dormant
 
     def need(self, need: Need) -> None:
         """Declares a need, unless no item has it."""
@@ -145,24 +155,33 @@ class Question:
             self.needs.append(need._replace(ids=tuple(asked.id for asked in need.asked)))
 
 
-def to_third_party(request: AccessRequest, book: Rulebook) -> bool:
-    """Whether the request is a provision to a third party in Japan, which the standing PROV rules judge."""
-    recipient = request.recipient
-    if request.action != "provide" or recipient is None or recipient.relation != "third_party":
-        return False
-    return in_japan(recipient, book) and not is_prohibited(recipient.id, book)
-
-
-def is_prohibited(organization: str, book: Rulebook) -> bool:
-    """Whether the organization is on the prohibited list: USE-1's, until whose family stands the guard refuses it."""
-    known = book.organizations.get(organization)
-    return known is not None and known.prohibited
+def country_of(recipient: Recipient, book: Rulebook) -> str | None:
+    """The recipient's country: the registered one, else the request's; None: not told, which counts as abroad (FORN-0)."""
+    known = book.organizations.get(recipient.id)
+    return known.country if known is not None else recipient.country
 
 
 def in_japan(recipient: Recipient, book: Rulebook) -> bool:
-    """Whether a recipient is: the registered country, else the request's; null is abroad (FORN-0)."""
-    known = book.organizations.get(recipient.id)
-    return (known.country if known is not None else recipient.country) == HOME
+    """Whether a recipient is in Japan; null is abroad (FORN-0)."""
+    return country_of(recipient, book) == HOME
+
+
+def equivalent_system(recipient: Recipient, book: Rulebook, day: date) -> EquivalentSystem | None:
+    """The recipient's equivalent-measures system, reviewed within its period and not impaired (FORN-2); else None."""
+    for system in book.equivalent_systems.get(recipient.id, ()):
+        impaired = system.impaired_since is not None and system.impaired_since <= day
+        if system.reviewed_on <= day <= system.review_due and not impaired:
+            return system
+    return None
+
+
+def under_article_28(recipient: Recipient | None, book: Rulebook, day: date) -> bool:
+    """Whether a recipient is abroad where neither adequacy nor an equivalent system makes it like one at home."""
+    if recipient is None or in_japan(recipient, book):
+        return False
+    if country_of(recipient, book) in book.adequate_countries:
+        return False
+    return equivalent_system(recipient, book, day) is None
 
 
 def _recipient(request: AccessRequest, foreign_hands: bool) -> str | None:

@@ -29,7 +29,8 @@ def recorded_items(case: Case) -> tuple[str, ...]:
     question, opened = case.question, case.on_consent
     if question.action == "use":
         return tuple([item for item in question.all_ids if item in opened]) if opened else ()
-    return question.all_ids if question.third_party else ()
+    recipient = question.named
+    return question.all_ids if recipient is not None and recipient.relation == "third_party" else ()
 
 
 def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:

@@ -61,6 +61,13 @@ ItemClass = Literal["attribute", "relationship", "npfi", "npii", "sensitive", "c
 Regime = Literal["insurer", "bank", "bank_agent", "servicer"]
 """How an organization is regulated: insurer (IBR 53-6), bank (銀行等 that solicits, IBR 212), bank_agent
 (銀行代理業者, IBR 234), servicer. An organization may have none (a bank that does not solicit, say)."""
+OrganizationType = Literal[
+    "bank", "bank_agent", "insurer", "agency", "servicer", "credit_bureau", "contractor", "joint_use_partner",
+    "state_body", "academic", "other",
+]  # fmt: skip
+"""What an organization is; the grounds on which it may handle sensitive information go by it (SENS-1)."""
+SystemBasis = Literal["contract", "group_rules", "certification"]
+"""What an equivalent-measures system of a recipient abroad rests on (ER 16)."""
 ProductLine = Literal["deposit", "lending", "investment", "insurance"]
 """The business that a financial product, or a non-public item, belongs to (WALL-15)."""
 
@@ -79,6 +86,10 @@ INSURANCE_SOLICITATION: Final = "insurance.solicitation"
 CONSENT_ACQUISITION: Final = "consent.acquisition"
 RESTRICTED_CUSTOMER_CHECK: Final = "restricted_customer.check"
 COMMON: Final = "common"
+MAIN_BUSINESS: Final = "claims_management"
+"""本業 of a servicer (SV 2(14))."""
+SIDE_BUSINESS: Final = "side_business"
+"""兼業 of a servicer: each licensed one is a purpose of its own (SV 4(3) 注3)."""
 
 
 def values(vocabulary: object) -> tuple[str, ...]:

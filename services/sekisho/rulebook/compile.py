@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from sekisho.domain.book import Rulebook
-from sekisho.rulebook import compile_agreements, compile_rules, compile_world
+from sekisho.rulebook import compile_agreements, compile_grounds, compile_rules, compile_world
 from sekisho.rulebook.canonical import digest
 from sekisho.rulebook.model import Sources
 from sekisho.rulebook.problems import Problem, RulebookError
-from sekisho.rulebook.remainder import check_remainder
 from sekisho.rulebook.resolve import Resolver
 from sekisho.rulebook.sources import read
 
@@ -90,7 +89,7 @@ def _book(resolver: Resolver) -> Rulebook:
     """The rulebook as far as it resolves; the resolver's problems tell whether it is whole."""
     sources = resolver.sources
     found = compile_agreements.agreements(resolver)
-    check_remainder(resolver)
+    compile_grounds.check_dissolved(resolver)
     return Rulebook(
         version=sources.rulebook.version,
         digest=digest(sources),
@@ -107,6 +106,14 @@ def _book(resolver: Resolver) -> Rulebook:
         entrustments=compile_agreements.by_parties(found.values()),
         successions=compile_agreements.by_succession(found.values()),
         joint_uses=compile_agreements.by_user(found.values()),
+        opt_outs=compile_agreements.by_holder(found.values()),
+        equivalent_systems=compile_agreements.by_recipient(found.values()),
+        adequate_countries=compile_grounds.adequate_countries(resolver),
+        related=compile_agreements.related(resolver),
+        presumed=compile_grounds.presumed_consents(resolver),
+        statutes=compile_grounds.statutes(resolver),
+        sensitive_grounds=compile_grounds.sensitive_grounds(resolver),
+        masked=compile_grounds.masked(resolver),
         moratoria=compile_agreements.moratoria(resolver),
         ended=compile_agreements.ended(resolver),
         solicitation_terms=_terms(sources.solicitation_terms.implied),
@@ -114,6 +121,7 @@ def _book(resolver: Resolver) -> Rulebook:
         guardian_under=sources.capacity.guardian_under,
         guardian_capacities=frozenset(sources.capacity.guardian_capacities),
         switched_off=compile_rules.switched_off(resolver),
+        spans=compile_rules.spans(resolver),
         reasons=compile_rules.reasons(resolver),
         obligations=compile_rules.obligations(resolver),
         bases=compile_rules.bases(resolver),

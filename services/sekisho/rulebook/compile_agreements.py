@@ -10,11 +10,14 @@ from sekisho.domain.book import (
     BatchAgreement,
     EndedPurpose,
     Entrustment,
+    EquivalentSystem,
     JointUse,
     Moratorium,
-    OtherAgreement,
+    OptOut,
+    RelatedPurpose,
     Succession,
 )
+from sekisho.domain.calendar import months_end
 from sekisho.rulebook.model_agreements import EntrustmentSource, JointUseSource, SuccessionSource
 from sekisho.rulebook.resolve import AGREEMENT_SECTIONS, Resolver
 from sekisho.rulebook.yamltree import Path
@@ -120,18 +123,23 @@ def missing_particulars(source: JointUseSource) -> tuple[str, ...]:
     return tuple(particular for particular, there in stated.items() if not there)
 
 
-def _opt_outs(resolver: Resolver) -> Iterable[OtherAgreement]:
+def _opt_outs(resolver: Resolver) -> Iterable[OptOut]:
     for name, source in resolver.sources.opt_outs.items():
         path: Path = ("opt_outs", name)
-        resolver.holder((*path, "holder"), source.holder)
-        resolver.items((*path, "items"), source.items)
         if source.side_business is not None:
             resolver.purpose((*path, "side_business"), source.side_business)
         resolver.in_order(path, source.notified_on, source.open_from)
-        yield OtherAgreement(name, "opt_out")
+        yield OptOut(
+            id=name,
+            holder=resolver.holder((*path, "holder"), source.holder),
+            side_business=source.side_business,
+            items=resolver.items((*path, "items"), source.items),
+            notified_on=source.notified_on,
+            open_from=source.open_from,
+        )
 
 
-def _equivalent_systems(resolver: Resolver) -> Iterable[OtherAgreement]:
+def _equivalent_systems(resolver: Resolver) -> Iterable[EquivalentSystem]:
     for name, source in resolver.sources.equivalent_systems.items():
         path: Path = ("equivalent_systems", name, "recipient")
         recipient = resolver.sources.organizations.get(resolver.organization(path, source.recipient))
@@ -139,7 +147,48 @@ def _equivalent_systems(resolver: Resolver) -> Iterable[OtherAgreement]:
             resolver.note(
                 path, f'"{source.recipient}" is not abroad', "an equivalent system concerns APPI 28 alone"
             )
-        yield OtherAgreement(name, "equivalent_system")
+        yield EquivalentSystem(
+            id=name,
+            recipient=source.recipient,
+            by=source.by,
+            reviewed_on=source.reviewed_on,
+            review_due=months_end(source.reviewed_on, source.period_months),
+            impaired_since=source.impaired_since,
+        )
+
+
+def by_holder(found: Iterable[Agreement]) -> dict[str, tuple[OptOut, ...]]:
+    """Opt-out notifications by holder id."""
+    grouped: dict[str, list[OptOut]] = defaultdict(list)
+    for agreement in found:
+        if isinstance(agreement, OptOut):
+            grouped[agreement.holder].append(agreement)
+    return {holder: tuple(notices) for holder, notices in grouped.items()}
+
+
+def by_recipient(found: Iterable[Agreement]) -> dict[str, tuple[EquivalentSystem, ...]]:
+    """Equivalent-measures systems by the recipient abroad."""
+    grouped: dict[str, list[EquivalentSystem]] = defaultdict(list)
+    for agreement in found:
+        if isinstance(agreement, EquivalentSystem):
+            grouped[agreement.recipient].append(agreement)
+    return {recipient: tuple(systems) for recipient, systems in grouped.items()}
+
+
+def related(resolver: Resolver) -> dict[str, tuple[RelatedPurpose, ...]]:
+    """Related purposes by the organization that published them."""
+    grouped: dict[str, list[RelatedPurpose]] = defaultdict(list)
+    for name, source in sorted(resolver.sources.related_purposes.items()):
+        path: Path = ("related_purposes", name)
+        grouped[resolver.organization((*path, "organization"), source.organization)].append(
+            RelatedPurpose(
+                id=name,
+                specified=resolver.purpose((*path, "from"), source.from_purpose),
+                related=resolver.purpose((*path, "to"), source.to_purpose),
+                published_on=source.published_on,
+            )
+        )
+    return {organization: tuple(relations) for organization, relations in grouped.items()}
 
 
 def by_parties(found: Iterable[Agreement]) -> dict[tuple[str, str], tuple[Entrustment, ...]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Final
 
 from sekisho.domain.book import Obligation, Reason, Text
@@ -147,6 +148,15 @@ def obligations(resolver: Resolver) -> dict[tuple[str, str], Obligation]:
         (code, rule_id): Obligation(code, rule_id, text(source))
         for rule_id, rule in resolver.sources.rules.items()
         for code, source in rule.obligations.items()
+    }
+
+
+def spans(resolver: Resolver) -> dict[str, tuple[date | None, date | None]]:
+    """The rules that are not always in force, with their first and last day of law."""
+    return {
+        rule_id: (rule.effective_from, rule.effective_until)
+        for rule_id, rule in resolver.sources.rules.items()
+        if rule.effective_from is not None or rule.effective_until is not None
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sekisho.domain.book import Holder, Item, Operator, Organization, Purpose, Specified, Text
+from sekisho.domain.book import Holder, Item, Operator, Organization, Purpose, Research, Specified, Text
 from sekisho.rulebook.model_base import Bilingual
 from sekisho.rulebook.model_world import ItemSource, OperatorSource, OrganizationSource, SpecifiedRow
 from sekisho.rulebook.resolve import Resolver
@@ -66,12 +66,12 @@ def _organization(
         resolver.business((*path, "businesses", business), business)
         granted[business] = resolver.items((*path, "businesses", business), selectors)
     resolver.organizations((*path, "agent_for"), source.agent_for)
-    resolver.organizations((*path, "partners"), source.partners)
     for partner, research in source.joint_research.items():
         resolver.organization((*path, "joint_research", partner), partner)
         resolver.in_order((*path, "joint_research", partner), research.since, research.until)
     return Organization(
         id=name,
+        type=source.type,
         name=source.name,
         address=source.address,
         representative=source.representative,
@@ -83,6 +83,11 @@ def _organization(
         state_body=source.type == "state_body",
         academic=source.type == "academic",
         prohibited=prohibited,
+        partners=resolver.organizations((*path, "partners"), source.partners),
+        joint_research={
+            partner: Research(research.since, research.until)
+            for partner, research in source.joint_research.items()
+        },
     )
 
 
@@ -160,6 +165,10 @@ def specified(resolver: Resolver) -> dict[tuple[str, str], Specified]:
 def _row_references(resolver: Resolver, path: Path, row: SpecifiedRow) -> None:
     if row.provider is not None:
         resolver.organization((*path, "provider"), row.provider)
+        if row.on_sensitive_ground:
+            resolver.note(
+                path, "a row for one product provider cannot ask for a sensitive ground", "split it"
+            )
     if row.received_under is not None:
         resolver.agreement((*path, "received_under"), row.received_under)
 
@@ -172,9 +181,11 @@ def _merge(
 ) -> None:
     """Add a row to what is stated of (holder, item): for every provider, or for one product provider alone."""
     before = compiled.get(key, Specified(frozenset(), {}, provision=False))
-    always, by_provider = before.purposes, dict(before.by_provider)
-    if row.provider is None:
-        always |= purposes_of_row
-    else:
+    always, by_provider, on_ground = before.purposes, dict(before.by_provider), before.on_ground
+    if row.provider is not None:
         by_provider[row.provider] = purposes_of_row
-    compiled[key] = Specified(always, by_provider, provision=before.provision or row.provision)
+    elif row.on_sensitive_ground:
+        on_ground |= purposes_of_row
+    else:
+        always |= purposes_of_row
+    compiled[key] = Specified(always, by_provider, before.provision or row.provision, on_ground)

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from sekisho.domain.vocabulary import Capacity, LegalBasisKind
+from sekisho.domain.vocabulary import Capacity, LegalBasisKind, OrganizationType
 from sekisho.rulebook.model_agreements import (
     BatchSource,
     EndedPurposeSource,
@@ -50,7 +50,6 @@ from sekisho.rulebook.model_world import (
     ItemSource,
     OperatorSource,
     OrganizationSource,
-    OrganizationType,
     ProhibitedSource,
     PurposeSource,
     SpecifiedRow,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from sekisho.domain.vocabulary import ActivityKind, ItemClass
+from sekisho.domain.vocabulary import ActivityKind, ItemClass, SystemBasis
 from sekisho.rulebook.model_base import (
     Bilingual,
     CompoundHolder,
@@ -97,7 +97,7 @@ class EquivalentSystemSource(Source):
     """A recipient abroad with an equivalent-measures system (FORN-2)."""
 
     recipient: PlainId
-    by: Literal["contract", "group_rules", "certification"]
+    by: SystemBasis
     reviewed_on: WorldDay
     period_months: Annotated[int, Field(ge=1, le=60)]
     impaired_since: WorldDay | None = None

@@ -4,11 +4,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from sekisho.domain.vocabulary import ItemClass, ProductLine, Regime
+from sekisho.domain.vocabulary import ItemClass, OrganizationType, ProductLine, Regime
 from sekisho.rulebook.model_base import (
     Bilingual,
     BusinessId,
@@ -21,11 +19,6 @@ from sekisho.rulebook.model_base import (
     Source,
     WorldDay,
 )
-
-OrganizationType = Literal[
-    "bank", "bank_agent", "insurer", "agency", "servicer", "credit_bureau", "contractor", "joint_use_partner",
-    "state_body", "academic", "other",
-]  # fmt: skip
 
 
 class ItemSource(Source):

@@ -11,15 +11,33 @@ from __future__ import annotations
 from typing import Final
 
 from sekisho.domain import clauses
-from sekisho.domain.rules import acc, prov, purp, req, susp, wall
+from sekisho.domain.rules import (
+    acc,
+    card,
+    cred,
+    exc,
+    forn,
+    prov,
+    purp,
+    recv,
+    ref,
+    req,
+    sens,
+    susp,
+    use,
+    wall,
+)
 from sekisho.domain.verdict import Cite
 
-FAMILIES: Final = (req, acc, susp, wall, purp, prov)
-ASKING: Final = (req, acc, wall, purp, prov)
-"""Those that say of a question, whoever the person is, what is refused, what is granted, and which consents it needs."""
+FAMILIES: Final = (req, acc, susp, use, sens, cred, card, wall, purp, exc, prov, forn, recv, ref)
+ASKING: Final = (exc, prov, req, acc, use, sens, cred, card, wall, purp, forn, recv, ref)
+"""Those that say of a question, whoever the person is, what is refused, what is granted, and which consents it needs. EXC
+and PROV first: what they find of the question (`lifted`, `proven`) the others ask for."""
 JUDGING: Final = (acc, susp, wall)
 """Those that look at the person beside the consents, or at the operator; after the needs, for SUSP asks what rests on
 consent."""
+OWING: Final = (wall,)
+"""Those that find obligations in the person's case (`owed`), beside what a question owes whoever the person is."""
 
 _ORDER: Final = (
     "REQ", "ACC", "SUSP", "USE", "SENS", "CRED", "CARD", "WALL", "PURP", "EXC", "PROV", "FORN", "RECV", "REF",
@@ -38,7 +56,10 @@ def _ordered(cites: tuple[Cite, ...]) -> tuple[Cite, ...]:
 
 DECLARED: Final = _ordered((*(cite for family in FAMILIES for cite in family.REASONS), *clauses.REASONS))
 """Every (reason code, rule) that a decision can carry, in the rulebook's order."""
-BASES: Final = _ordered((*wall.BASES, *purp.BASES, *prov.BASES))
-OBLIGATIONS: Final = wall.OBLIGATIONS
+BASES: Final = _ordered(tuple([cite for family in FAMILIES for cite in getattr(family, "BASES", ())]))
+OBLIGATIONS: Final = _ordered(
+    tuple([cite for family in FAMILIES for cite in getattr(family, "OBLIGATIONS", ())])
+)
 RANK: Final = {cite: rank for rank, cite in enumerate(DECLARED)}
 BASIS_RANK: Final = {cite: rank for rank, cite in enumerate(BASES)}
+DUTY_RANK: Final = {cite: rank for rank, cite in enumerate(OBLIGATIONS)}

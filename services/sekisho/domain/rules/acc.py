@@ -170,7 +170,7 @@ def _anothers(question: Question, request: AccessRequest) -> None:
     if request.action == "receive":
         question.refuse(NOT_ENTRUSTED)
         return
-    if question.exception:
+    if question.lifted is not None:
         return
     for purpose in question.purposes:
         needing = question.known

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sekisho.domain.question import Need, Question, to_third_party
+from sekisho.domain.question import Need, Question, in_japan
 from sekisho.domain.request import AccessRequest, Recipient
 from sekisho.domain.verdict import Cite
 
@@ -28,7 +28,9 @@ def ask(question: Question, request: AccessRequest) -> None:
         return
     if request.recipient.relation == "third_party" and _is_holder(question, request.recipient):
         question.refuse(UNPROVEN)
-    if not to_third_party(request, question.book) or question.holder is None or question.exception:
+    if request.recipient.relation != "third_party" or not in_japan(request.recipient, question.book):
+        return
+    if question.holder is None or question.lifted is not None:
         return
     known = tuple(question.known)
     for purpose in question.purposes:

@@ -37,7 +37,7 @@ def ask(question: Question, request: AccessRequest) -> None:
     """PURP-1 and PURP-4 for each item and purpose, PURP-5 for a provision, PURP-7 for what has ended."""
     if question.holder is None:
         return
-    if not question.exception:
+    if question.lifted is None:
         _limits(question, request)
     if question.individual and not question.by_law:
         _ended(question, request)

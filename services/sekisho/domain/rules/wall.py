@@ -167,8 +167,10 @@ def _restriction(case: Case) -> Cite | None:
     return UNCHECKED if not asked or special or (matching_due and not matched) else None
 
 
-def obligations(case: Case) -> tuple[Cite, ...]:
+def owed(case: Case) -> tuple[Cite, ...]:
     """WALL-11: what must still follow where all that serves an item was explained only orally, or is not in writing."""
+    if not case.served:
+        return ()
     serving = [
         (grant, items, is_written(case, grant))
         for index, items in case.served.items()
@@ -177,11 +179,11 @@ def obligations(case: Case) -> tuple[Cite, ...]:
     if all(written and grant.explained_method != "oral" for grant, _, written in serving):
         return ()
     served = {item for _, items, _ in serving for item in items}
-    owed: list[Cite] = []
+    follows: list[Cite] = []
     if served.difference(*[items for grant, items, _ in serving if grant.explained_method != "oral"]):
-        owed.append(SEND_EXPLANATION)
+        follows.append(SEND_EXPLANATION)
     if case.activity.kind not in WRITTEN_STAGE and served.difference(
         *[items for _, items, written in serving if written]
     ):
-        owed.append(OBTAIN_WRITTEN)
-    return tuple(owed)
+        follows.append(OBTAIN_WRITTEN)
+    return tuple(follows)
