@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -31,6 +32,23 @@ async def test_two_gates_share_the_lanes_and_answer_every_request_once(kafka_wor
     assert [codes(each) for each in denied] == [["subject.use_suspended"]]
     digests = {record.key for record in await kafka_world.read(kafka_world.names.rulebooks)}
     assert {each["rulebook"]["digest"].encode() for each in decisions} <= digests
+
+
+async def test_an_owner_that_is_fenced_in_the_middle_of_a_turn_goes_on(kafka_world: World) -> None:
+    """As one that was frozen between its sends and its offsets while another took its lane: the lane is let go, taken
+    again, and the gate answers all along (a gate was seen to stand still here for good, its event loop with it)."""
+    faults, taken_over = Faults(), asyncio.Event()
+    gate = await kafka_world.gate(log=UnsafeLog(kafka_world.log, faults))
+    faults.hold(Step.OFFSETS, taken_over, where="gate-0")
+    sent = some()
+    await kafka_world.ask(*sent)
+    await kafka_world.until(lambda: faults.is_spent)
+    other = kafka_world.log.transactional_writer(f"{kafka_world.prefix}gate-0")
+    await other.start()
+    taken_over.set()
+    await answered_once(kafka_world, sent)
+    await kafka_world.until(lambda: kafka_world.is_ready(gate))
+    await other.stop()
 
 
 async def test_lanes_move_between_gates_under_load(kafka_world: World) -> None:

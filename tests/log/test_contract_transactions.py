@@ -175,6 +175,27 @@ async def test_a_fenced_writer_cannot_send_into_a_new_transaction(bench: Bench) 
     assert [record.value for record in await read_to(reader, at, end)] == [b"v0"]
 
 
+async def test_what_a_failed_step_raises_is_not_its_own_cause(bench: Bench) -> None:
+    """Whoever follows an error's causes comes to an end."""
+    at = Partition(await bench.topic(max_message_bytes="10000"), 0)
+    fenced = await bench.writer()
+    await fenced.begin()
+    large = await bench.writer()
+    with pytest.raises(FencedError) as offsets:
+        await fenced.send_offsets({at: 1}, bench.name("group"))
+    await large.begin()
+    await large.send(at, [Outgoing(b"k", bytes(20_000))])
+    with pytest.raises(TooLargeError) as commit:
+        await large.commit()
+    for error in (offsets.value, commit.value):
+        seen: list[BaseException] = []
+        found: BaseException | None = error
+        while found is not None:
+            assert not any(found is one for one in seen)
+            seen.append(found)
+            found = found.__cause__ or found.__context__
+
+
 async def test_a_failed_send_must_be_followed_by_an_abort(bench: Bench) -> None:
     """A batch above max.message.bytes raises TooLargeError; commit then refuses, abort ends it, nothing is visible."""
     at = Partition(await bench.topic(max_message_bytes="10000"), 0)

@@ -268,10 +268,15 @@ class Lanes:
     def _still(self, at: Partition, epochs: Mapping[Partition, tuple[Lane, int]]) -> Lane | None:
         """The running lane for which a fetch was made, unless it was replaced or sought back while the fetch went on.
 
-        A lane that does not run yet, or any more, takes nothing: the lane that runs next seeks to where it begins.
+        A lane that does not run yet, or any more, takes nothing: the lane that runs next seeks to where it begins. Nor is
+        anything fetched for it: a record that cannot be decoded would come again at once, and again, with no moment
+        between in which the lane could close.
         """
         lane = self.lanes.get(at)
-        if lane is None or lane.phase is not Phase.RUNNING:
+        if lane is None:
+            return None
+        if lane.phase is not Phase.RUNNING:
+            self._set_paused(lane, paused=True)
             return None
         if epochs.get(at) == (lane, lane.inbox.epoch):
             return lane
@@ -316,8 +321,14 @@ class Lanes:
 
 def _let_go(error: BaseException) -> None:
     """Has an error, told by now, forget where it came from: its frames hold the lane's state, and one of them often the
-    error, a cycle that would stay until the next full collection."""
+    error, a cycle that would stay until the next full collection.
+
+    Each error once: causes may lead back to one that was there before (one raised "from" itself has itself as its cause),
+    and a walk without end here would be the end of the whole gate.
+    """
+    seen: set[int] = set()
     found: BaseException | None = error
-    while found is not None:
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
         found.__traceback__ = None
         found = found.__cause__ or found.__context__

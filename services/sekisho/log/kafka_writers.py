@@ -102,21 +102,24 @@ class KafkaTransactionalWriter:
         try:
             await self._sends.settle(self._config.call_timeout_s)
         except LogError as error:
-            raise self._life.broke(error) from error
+            self._life.broke(error)
+            raise
         self._life.ended()
         try:
             async with asyncio.timeout(self._config.commit_timeout_s):
                 await self._producer.commit_transaction()
-        except (Exception, asyncio.CancelledError) as error:
+        except asyncio.CancelledError as error:
+            self._commit_failed(error)
+            raise
+        except Exception as error:
             raise self._commit_failed(error) from error
 
-    def _commit_failed(self, error: BaseException) -> BaseException:
+    def _commit_failed(self, error: BaseException) -> LogError:
         """Fenced if aiokafka says so, otherwise unknown: the request may have arrived whatever came back."""
         failure = translated(fatal_error(self._producer) or error, f"commit of {self._id}")
         if not isinstance(failure, FencedError):
             failure = CommitUnknownError(f"commit of {self._id}: it may have happened ({error!r})")
-        self._life.broke(failure)
-        return error if isinstance(error, asyncio.CancelledError) else failure
+        return self._life.broke(failure)
 
     async def abort(self) -> None:
         self._life.need_open()
@@ -135,7 +138,8 @@ class KafkaTransactionalWriter:
             reason = fatal_error(self._producer) or error
             raise self._life.broke(translated(reason, f"{what} ({self._id})")) from error
         except LogError as error:
-            raise self._life.broke(error) from error
+            self._life.broke(error)
+            raise
         except asyncio.CancelledError:
             self._life.broke(SendError(f"{what} ({self._id}) was cancelled half-way"))
             raise

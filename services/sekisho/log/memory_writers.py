@@ -66,7 +66,8 @@ class MemoryTransactionalWriter:
         try:
             await self._sends.settle(timeout_s=0)
         except LogError as error:
-            raise self._life.broke(error) from error
+            self._life.broke(error)
+            raise
         await asyncio.sleep(0)
         self._end(Outcome.COMMITTED)
 
