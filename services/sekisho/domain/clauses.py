@@ -13,7 +13,7 @@ from typing import Final
 from sekisho.domain.calendar import age_reached_on, tokyo_day
 from sekisho.domain.case import Answer, Candidate, Case
 from sekisho.domain.events import ConsentGranted
-from sekisho.domain.question import Need
+from sekisho.domain.question import Need, Question
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
 
@@ -269,8 +269,20 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
             refused_at = refusals[named]
             if refused_at is not None and (grant.given_at is None or grant.given_at <= refused_at):
                 failed += (REFUSED,)
-        found.append((index, kind, failed, None if terms is None else terms.items))
+        items = None if terms is None else terms.items
+        if case.question.dormant:
+            failed, items = _binding(case.question, failed, items, need)
+        found.append((index, kind, failed, items))
     return found
+
+
+def _binding(
+    question: Question, failed: tuple[Cite, ...], items: frozenset[str] | None, need: Need
+) -> tuple[tuple[Cite, ...], frozenset[str] | None]:
+    """What fails of a consent by the rules that bind here; where the rule of its items does not, it covers all."""
+    if question.off(SCOPE_ITEMS.rule):
+        items = frozenset(need.ids)
+    return tuple([cite for cite in failed if not question.off(cite.rule)]), items
 
 
 def _explain(

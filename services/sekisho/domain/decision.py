@@ -66,6 +66,9 @@ def _judged(
         _meet(case, need)
     for family in JUDGING:
         family.judge(case)
+    if question.dormant:
+        for found in (case.whole, *case.reasons, *case.bases):
+            question.keep_binding(found)
     items = tuple([_item(case, asked) for asked in question.asked])
     for _, _, effect, _, _ in items:
         if effect == "deny":
@@ -102,6 +105,7 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     question = Question(asking, book, day)
     for family in ASKING:
         family.ask(question, asking)
+    question.settle()
     question.guarded = not asking.items or _no_rule_yet(question, asking)
     size = _size(key[2], question)
     if _QUESTIONS.is_full_for(size):
@@ -256,6 +260,8 @@ def _owed(case: Case) -> tuple[Cite, ...]:
     owed = [*case.question.owed]
     for family in OWING:
         owed.extend(family.owed(case))
+    if case.question.dormant:
+        case.question.keep_binding(owed)
     return tuple(sorted(set(owed), key=DUTY_RANK.__getitem__)) if owed else ()
 
 

@@ -150,9 +150,37 @@ class Question:
         return rule in self.dormant
 
     def need(self, need: Need) -> None:
-        """Declares a need, unless no item has it."""
+        """Declares a need, unless no item has it or the rule that asks for it does not bind here."""
+        if self.dormant:
+            need = self._bound(need)
         if need.asked:
             self.needs.append(need._replace(ids=tuple(asked.id for asked in need.asked)))
+
+    def _bound(self, need: Need) -> Need:
+        """The need as far as rules ask for it that bind here."""
+        kept = [
+            (asked, own) for asked, own in zip(need.asked, need.own, strict=True) if not self.off(own.rule)
+        ]
+        also = None if need.also is None or self.off(need.also.rule) else need.also
+        return need._replace(
+            asked=tuple([asked for asked, _ in kept]), own=tuple([own for _, own in kept]), also=also
+        )
+
+    def settle(self) -> None:
+        """Takes out what rules have found that do not bind here; after all families have asked."""
+        if not self.dormant:
+            return
+        for found in (
+            self.whole,
+            self.owed,
+            *[asked.reasons for asked in self.asked],
+            *[each.bases for each in self.asked],
+        ):
+            self.keep_binding(found)
+
+    def keep_binding(self, found: list[Cite]) -> None:
+        """Takes the codes of rules that do not bind here out of a list."""
+        found[:] = [cite for cite in found if cite.rule not in self.dormant]
 
 
 def country_of(recipient: Recipient, book: Rulebook) -> str | None:

@@ -153,11 +153,17 @@ def obligations(resolver: Resolver) -> dict[tuple[str, str], Obligation]:
 
 def spans(resolver: Resolver) -> dict[str, tuple[date | None, date | None]]:
     """The rules that are not always in force, with their first and last day of law."""
-    return {
-        rule_id: (rule.effective_from, rule.effective_until)
-        for rule_id, rule in resolver.sources.rules.items()
-        if rule.effective_from is not None or rule.effective_until is not None
-    }
+    found = {}
+    for rule_id, rule in resolver.sources.rules.items():
+        if rule.effective_from is None and rule.effective_until is None:
+            continue
+        found[rule_id] = (rule.effective_from, rule.effective_until)
+        if rule_id.split("-")[0] == _UNSWITCHABLE:
+            path: Path = ("rules", rule_id)
+            resolver.note(
+                path, f"{rule_id} is a condition of the gate itself and always in force", "leave the days out"
+            )
+    return found
 
 
 def switched_off(resolver: Resolver) -> frozenset[tuple[str, str]]:
