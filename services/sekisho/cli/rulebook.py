@@ -1,42 +1,43 @@
-"""`sekisho rulebook`: what is wrong with a rulebook, by file and line."""
+"""`sekisho rulebook`: what is wrong with a rulebook, what its cases say, what a change means, what a code means."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Final
 
 import click
 
+from sekisho.cli.lazy import Lazy, LazyGroup
 from sekisho.cli.outcome import InputError
 
+COMMANDS: Final = {
+    "check": Lazy("sekisho.cli.rulebook_check:check", "Says what is wrong with it, by file and line."),
+    "test": Lazy("sekisho.cli.rulebook_test:test", "Runs its cases and prints a table."),
+    "diff": Lazy(
+        "sekisho.cli.rulebook_diff:diff_command", "Says which requests a change would answer otherwise."
+    ),
+    "explain": Lazy(
+        "sekisho.cli.rulebook_explain:explain",
+        "Says what a rule or a code means, with its sources and cases.",
+    ),
+}
 
-@click.group()
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
 def rulebook() -> None:
-    """Checks a rulebook before a gate decides with it.
-
-    \b
-    Example:
-      sekisho rulebook check deploy/rulebook
-    """
-
-
-@rulebook.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-def check(path: Path, as_json: bool) -> int:
-    """Validates the rulebook in the folder PATH; names file and line of everything that is wrong.
-
-    Exit codes: 0 it can be used, 1 it cannot, 2 there is nothing to read.
+    """Checks, tests, compares and explains a rulebook, before a gate decides with it.
 
     \b
     Examples:
       sekisho rulebook check deploy/rulebook
-      sekisho rulebook check my-rulebook --json
+      sekisho rulebook test deploy/rulebook
+      sekisho rulebook diff deploy/rulebook my-rulebook
+      sekisho rulebook explain consent.expired
     """
-    from sekisho.rulebook import check as examine
 
+
+def folder(path: Path) -> Path:
+    """The path itself. Raises InputError where it is no folder."""
     if not path.is_dir():
         raise InputError(f"{path}: no such folder", "A rulebook is a folder of YAML files.")
-    report = examine(path)
-    click.echo(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else report.text())
-    return report.exit_code
+    return path

@@ -106,6 +106,14 @@ def answer(case: Case, book: Rulebook) -> Answer:
     return Answer(decision, provision_records.document(told, envelope, book, book.record_statement.ja))
 
 
+def answer_or_none(case: Case, book: Rulebook) -> Answer | None:
+    """The answer, or None where an event or the request cannot be read: that is no matter of the rulebook."""
+    try:
+        return answer(case, book)
+    except RejectedMessageError:
+        return None
+
+
 def run(cases: Iterable[Case], book: Rulebook) -> list[Result]:
     """Every case answered by that rulebook and compared with what it expects."""
     return [_result(case, book) for case in cases]
