@@ -51,5 +51,9 @@ def _asked(step: Step, known: dict[str, list[ConsentEvent]], book: Any, at: date
     assert set(expected.consents) <= {each.consent_id for each in verdict.consents}, (step.say, verdict)
     assert set(expected.near_misses) <= {each.consent_id for each in verdict.near_misses}
     assert set(expected.obligations) == {each.code for each in verdict.obligations}, (step.say, verdict)
-    assert expected.record == (verdict.record is not None), (step.say, verdict)
+    basis = "" if verdict.record is None else verdict.record.basis
+    assert (basis, verdict.record_exemption or "") == (expected.record, expected.exemption), (
+        step.say,
+        verdict,
+    )
     return 1

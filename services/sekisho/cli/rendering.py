@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sekisho.cli.screen import Screen, mapping
 from sekisho.domain.book import Rulebook, Text
+from sekisho.rulebook.record_terms import RECORD_EXEMPTIONS
 
 _INDENT: Final = 4
 _EFFECTS: Final = {"allow": ("✓ ALLOW 許可", "bold green"), "deny": ("✗ DENY 拒否", "bold red")}
@@ -93,7 +94,16 @@ def show_decision(
     if served:
         screen.text("; ".join(served), indent=inner, first="rests on   ")
     if decision.get("record_exemption"):
-        screen.text(str(decision["record_exemption"]), indent=inner, first="no record owed  ")
+        _no_record(screen, str(decision["record_exemption"]), inner)
+
+
+def _no_record(screen: Screen, exemption: str, indent: int) -> None:
+    """Why a provision leaves no record, in both languages and with the article."""
+    term = RECORD_EXEMPTIONS.get(exemption)
+    told = exemption if term is None else f"{exemption} · {term.citation}"
+    screen.text(told, indent=indent, first="no record owed  ", style="bold")
+    if term is not None:
+        screen.text(f"{term.ja} / {term.en}", indent=indent + 2)
 
 
 def _where(decision: dict[str, Any]) -> str:

@@ -86,12 +86,14 @@ class Player:
         decision = self.watch.decisions[at]
         bases = bases_of(self.book, str(request.get("action")))
         show_decision(self.screen, decision, indent=2, bases=bases)
+        record = None
         # the record shares the decision's transaction, but another partition may be read a moment later
         if decision["record_id"] is not None and decision["duplicate_of"] is None:
             id_ = decision["decision_id"]
             await self.watch.until(lambda: id_ in self.watch.records, _ANSWER_SECONDS, "The record")
-            show_record(self.screen, self.watch.records[id_], indent=2)
-        self._compare(step, decision)
+            record = self.watch.records[id_]
+            show_record(self.screen, record, indent=2)
+        self._compare(step, decision, record)
         if step.expected.rejected:
             await self._rejected(step, at)
 
@@ -102,14 +104,16 @@ class Player:
         if found["cause"] != step.expected.rejected:
             self.surprises.append(f"rejected as {found['cause']}, expected {step.expected.rejected}")
 
-    def _compare(self, step: Step, decision: Mapping[str, Any]) -> None:
+    def _compare(self, step: Step, decision: Mapping[str, Any], record: Mapping[str, Any] | None) -> None:
         said = step.say.en if step.say is not None else "a request"
-        for surprise in _surprises(step.expected, decision):
+        for surprise in _surprises(step.expected, decision, record):
             self.surprises.append(f"{said}: {surprise}")
             self.screen.text(f"not what the story expects: {surprise}", indent=2, style="bold red")
 
 
-def _surprises(expected: Expected, decision: Mapping[str, Any]) -> Iterator[str]:
+def _surprises(
+    expected: Expected, decision: Mapping[str, Any], record: Mapping[str, Any] | None
+) -> Iterator[str]:
     if decision["effect"] != expected.effect:
         yield f"{decision['effect']} and not {expected.effect}"
     lists = (
@@ -121,7 +125,10 @@ def _surprises(expected: Expected, decision: Mapping[str, Any]) -> Iterator[str]
     for wanted, found in lists:
         for missing in set(wanted) - set(found):
             yield f"{missing} is not among {found}"
-    if expected.record != (decision["record_id"] is not None):
-        yield "a record is missing" if expected.record else "there is a record"
+    if (decision["record_exemption"] or "") != expected.exemption:
+        yield f"record exemption {decision['record_exemption']} and not {expected.exemption or None}"
+    basis = "" if record is None else record["basis"]
+    if basis != expected.record:
+        yield f"a record of {basis or 'nothing'} and not of {expected.record or 'nothing'}"
     if expected.duplicate != (decision["duplicate_of"] is not None):
         yield "it was decided anew" if expected.duplicate else "it was taken for a duplicate"

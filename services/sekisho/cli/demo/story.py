@@ -13,7 +13,17 @@ from sekisho.domain.book import Text
 
 _DAY: Final = "day.yaml"
 _EXPECTED: Final = frozenset(
-    {"effect", "reasons", "consents", "near_misses", "obligations", "record", "rejected", "duplicate"}
+    {
+        "effect",
+        "reasons",
+        "consents",
+        "near_misses",
+        "obligations",
+        "record",
+        "exemption",
+        "rejected",
+        "duplicate",
+    }
 )
 
 
@@ -27,7 +37,10 @@ class Expected:
     consents: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
     obligations: tuple[str, ...] = ()
-    record: bool = False
+    record: str = ""
+    """The basis of the record that is left."""
+    exemption: str = ""
+    """Why no record is owed."""
     rejected: str = ""
     duplicate: bool = False
 
