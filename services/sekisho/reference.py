@@ -1,4 +1,5 @@
-"""Writes docs/settings.md, docs/metrics.md and docs/cli.md from their declarations, or checks that they are up to date.
+"""Writes docs/settings.md, docs/metrics.md, docs/cli.md and docs/rules from their declarations, or checks that they are up
+to date.
 
     python -m sekisho.reference [--check] docs
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -18,6 +19,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from sekisho.cli.reference import cli_page
+from sekisho.rulebook import sample_path
+from sekisho.rulebook.handbook import open_handbook
+from sekisho.rulebook.rule_pages import pages as rule_pages
 from sekisho.settings import Settings
 from sekisho.settings.source import SECRET_CHARACTERS, Matching, Variable, group_model, variables
 from sekisho.telemetry.definitions import NONE, OTHER, Definition, Label, all_definitions
@@ -164,26 +168,52 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "metrics.md": metrics_page,
     "cli.md": cli_page,
 }
+_RULES: Final = "rules"
+"""The folder of which every page is written here, so that one that is written no more is out of date."""
+
+
+def pages() -> dict[str, str]:
+    """Every page by its path below docs. Raises RulebookError where the sample rulebook or a case is wrong."""
+    return {**{name: page() for name, page in PAGES.items()}, **rule_pages(open_handbook(sample_path()))}
 
 
 def outdated(folder: Path) -> dict[str, str]:
     """The pages in `folder` that differ from what would be written, each with the difference (unified)."""
     found = {}
-    for name, page in PAGES.items():
+    wanted = pages()
+    for name in (*wanted, *_left_over(folder, wanted)):
         path = folder / name
         present = path.read_text("utf-8") if path.exists() else ""
-        if present != page():
+        declared = wanted.get(name, "")
+        if present != declared:
             lines = difflib.unified_diff(
-                present.splitlines(), page().splitlines(), str(path), "as declared", lineterm=""
+                present.splitlines(), declared.splitlines(), str(path), "as declared", lineterm=""
             )
             found[name] = "\n".join(lines)
     return found
 
 
+def _left_over(folder: Path, wanted: Collection[str]) -> list[str]:
+    """Pages of rules that stand but are not written (any more)."""
+    present = (f"{_RULES}/{path.name}" for path in sorted((folder / _RULES).glob("*.md")))
+    return [name for name in present if name not in wanted]
+
+
+def write(folder: Path) -> None:
+    """Write every page; delete those of rules that are no more."""
+    wanted = pages()
+    (folder / _RULES).mkdir(parents=True, exist_ok=True)
+    for name, page in wanted.items():
+        (folder / name).write_text(page, "utf-8")
+    for name in _left_over(folder, wanted):
+        (folder / name).unlink()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the pages; gives the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m sekisho.reference", description="docs/settings.md, docs/metrics.md and docs/cli.md"
+        prog="python -m sekisho.reference",
+        description="docs/settings.md, docs/metrics.md, docs/cli.md, docs/rules",
     )
     parser.add_argument("folder", type=Path, help="where the pages are")
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
@@ -195,8 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{name} is out of date; write it with `python -m sekisho.reference docs`:\n{difference}\n"
             )
         return 1 if differences else 0
-    for name, page in PAGES.items():
-        (options.folder / name).write_text(page(), "utf-8")
+    write(options.folder)
     return 0
 
 
