@@ -51,7 +51,7 @@ _FORMS: Final[Memory[tuple[object, ...], Form]] = Memory(most=4096, most_bytes=1
 
 def key_of(question: Question, events: Sequence[ConsentEvent], at: datetime) -> Key | None:
     """What the answer is the same under; None where more than one consent is known, or what is not alike."""
-    if not question.remembered or len(events) > 1:
+    if not question.remembered or question.by_the_hour or len(events) > 1:
         return None
     if not events:
         return (question, None, False, False)

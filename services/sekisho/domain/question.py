@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from sekisho.domain.book import EquivalentSystem, Holder, Item, Organization, Purpose, Rulebook
@@ -64,6 +64,8 @@ class Need(NamedTuple):
     """Whether a missing consent is no refusal but the lack of a ground (a corporation under PURP)."""
     clauses: bool = True
     """Whether the clauses of the nearest consent stand at all: PURP-5 leaves them to the rule that asks for the consent itself."""
+    since: datetime | None = None
+    """From when on it is met without a consent held: the recipient's own is confirmed (REF-1)."""
     ids: tuple[str, ...] = ()
     """The items' ids; `Question.need` writes them."""
 
@@ -83,9 +85,10 @@ class Question:
     first record is written."""
 
     __slots__ = (
-        "abroad", "action", "all_ids", "asked", "book", "day", "details", "dormant", "foreign_hands", "frame", "guarded",
-        "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization", "owed", "proven",
-        "purposes", "recipient", "record", "remembered", "restrictable", "solicits", "ungrounded", "whole",
+        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "day", "details", "dormant", "foreign_hands",
+        "frame", "guarded", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
+        "owed", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
+        "solicits", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, request: AccessRequest, book: Rulebook, day: date) -> None:
@@ -102,9 +105,13 @@ class Question:
         """Whom a provision consent has to name: the recipient, or who uses another's data (ACC-5)."""
         self.named = request.recipient
         """The recipient as the request names it."""
-        self.abroad = request.action == "provide" and under_article_28(request.recipient, book, day)
+        self.abroad = (
+            self.individual
+            and request.action == "provide"
+            and under_article_28(request.recipient, book, day)
+        )
         """Whether the recipient is a third party's place that Art. 28 rules: abroad, neither adequate nor equivalent; the
-        relation rules PROV-4 to PROV-9 are not judged there (FORN-0)."""
+        relation rules PROV-4 to PROV-9 are not judged there (FORN-0). A corporation's data are no personal data."""
         self.record = request.record or INDIVIDUAL
         """How a provision is to be recorded."""
         self.frame: RecordFrame | None = None
@@ -112,6 +119,12 @@ class Question:
         self.asked: Sequence[Asked] = _asked(request, book)
         self.all_ids = tuple(asked.id for asked in self.asked)
         self.known: Sequence[Asked] = [asked for asked in self.asked if asked.item is not None]
+        self.referable: Sequence[Asked] = [asked for asked in self.known if self._is_referable(asked)]
+        """Personally referable information of a living individual: REF-1 in place of PROV-1 and FORN-4."""
+        self.personal: Sequence[Asked] = (
+            [asked for asked in self.known if not self._is_referable(asked)] if self.referable else self.known
+        )
+        """The known items that are personal data, or a corporation's."""
         self.ids = frozenset(asked.id for asked in self.known)
         self.implied = _implied(request, book)
         self.purposes = _purposes(request, book, self.implied)
@@ -135,6 +148,11 @@ class Question:
         """Whether the whole request is of a kind that no family judges yet."""
         self.remembered = False
         """Whether it is the same object for all who ask it."""
+        self.by_the_hour = False
+        """Whether the answer can change within the day, the same being known of the person (REF-1)."""
+
+    def _is_referable(self, asked: Asked) -> bool:
+        return self.individual and asked.item is not None and asked.item.item_class == "referable"
 
     def refuse(self, reason: Cite) -> None:
         """The whole request is refused for this reason, at every item."""
