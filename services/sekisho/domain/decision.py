@@ -173,8 +173,8 @@ def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str]
 
 
 def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
-    """The guard: whole requests of kinds that no family judges yet (EXC, RECV, FORN, USE and most of PROV)."""
-    if request.legal_basis is not None or request.action == "receive":
+    """The guard: whole requests of kinds that no family judges yet (RECV, FORN, USE and most of PROV)."""
+    if request.action == "receive":
         return True
     if any(_is_prohibited(name, question.book) for name in _parties(request)):
         return True

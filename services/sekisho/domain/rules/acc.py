@@ -8,6 +8,7 @@ from sekisho.domain.book import Moratorium, Operator
 from sekisho.domain.case import Case
 from sekisho.domain.question import OPENING_KINDS, Need, Question
 from sekisho.domain.request import AccessRequest, Requester
+from sekisho.domain.rules import exc
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import COMMON
 
@@ -170,7 +171,7 @@ def _anothers(question: Question, request: AccessRequest) -> None:
     if request.action == "receive":
         question.refuse(NOT_ENTRUSTED)
         return
-    if question.lifted is not None:
+    if exc.opens(question, request):
         return
     for purpose in question.purposes:
         needing = question.known

@@ -8,6 +8,7 @@ from typing import Final
 from sekisho.domain.book import Specified
 from sekisho.domain.question import Asked, Need, Question, in_japan
 from sekisho.domain.request import AccessRequest
+from sekisho.domain.rules import exc
 from sekisho.domain.rules.wall import IMPLIED
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC, Relation
@@ -37,21 +38,22 @@ def ask(question: Question, request: AccessRequest) -> None:
     """PURP-1 and PURP-4 for each item and purpose, PURP-5 for a provision, PURP-7 for what has ended."""
     if question.holder is None:
         return
-    if question.lifted is None:
-        _limits(question, request)
+    _limits(question, request, exc.lifts_purpose(question))
     if question.individual and not question.by_law:
         _ended(question, request)
 
 
-def _limits(question: Question, request: AccessRequest) -> None:
+def _limits(question: Question, request: AccessRequest, lifted: bool) -> None:
+    """What is specified is a basis beside an exception that holds too; what is not needs none then."""
     for purpose in question.purposes:
         if purpose.id == CONSENT_ACQUISITION:
             for asked in question.known:
-                _acquisition(question, request, asked)
+                _acquisition(question, request, asked, lifted)
         else:
-            _purpose(question, request, purpose.id)
+            _purpose(question, request, purpose.id, lifted)
     relation = _provided_as(question, request)
-    if question.individual and relation is not None:
+    excepted = question.lifted is not None and relation != "opt_out"
+    if question.individual and relation is not None and not excepted:
         _provision(question, request, relation)
 
 
@@ -64,7 +66,7 @@ def _provided_as(question: Question, request: AccessRequest) -> Relation | None:
     return recipient.relation if on_consent or recipient.relation == "opt_out" else None
 
 
-def _purpose(question: Question, request: AccessRequest, purpose: str) -> None:
+def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: bool) -> None:
     """PURP-1: specified for this holder and item, or the person's consent for it."""
     by_class: dict[bool, list[Asked]] = {False: [], True: []}
     for asked in question.known:
@@ -74,6 +76,8 @@ def _purpose(question: Question, request: AccessRequest, purpose: str) -> None:
             asked.bases.append(SPECIFIED)
         else:
             by_class[asked.item.item_class == "sensitive"].append(asked)
+    if lifted:
+        return
     kinds = _OWN if question.recipient is None else _WITH_RECIPIENT
     for sensitive, needing in by_class.items():
         implied = IMPLIED if question.implied and purpose == INSURANCE_SOLICITATION else None
@@ -97,13 +101,15 @@ def _for_provider(request: AccessRequest, found: Specified, purpose: str) -> boo
     return provider is not None and purpose in found.by_provider.get(provider, ())
 
 
-def _acquisition(question: Question, request: AccessRequest, asked: Asked) -> None:
+def _acquisition(question: Question, request: AccessRequest, asked: Asked, lifted: bool) -> None:
     """PURP-4: asking for consent is never outside purpose, but choosing whom to ask by their savings is the use."""
     assert asked.item is not None
     item_class = asked.item.item_class
     sought = request.consent_sought or "cross_sell"
     if item_class in _PUBLIC or (item_class in NON_PUBLIC and sought != "cross_sell"):
         asked.bases.append(ACQUISITION)
+    elif lifted:
+        return
     elif question.individual:
         asked.reasons.append(ACQUISITION_SCOPE)
     else:

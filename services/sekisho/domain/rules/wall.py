@@ -47,8 +47,11 @@ _SOLICITING: Final = frozenset(
 
 
 def ask(question: Question, request: AccessRequest) -> None:
-    """Every WALL rule that does not depend on the person, and the consents that the others need."""
-    if question.by_law or request.action == "receive":
+    """Every WALL rule that does not depend on the person, and the consents that the others need.
+
+    Law lifts the wall (EXC-1), but what never stood behind it has that basis all the same.
+    """
+    if request.action == "receive":
         return
     if request.action == "provide" and not question.solicits:
         return
@@ -95,7 +98,8 @@ def _wall(question: Question, request: AccessRequest, non_public: list[Asked], p
             needing.append(asked)
             missing.append(rule)
     implied = IMPLIED if question.implied and named == INSURANCE_SOLICITATION else None
-    question.need(Need(_CROSS_SELL, named, tuple(needing), tuple(missing), False, BY_CONSENT, implied))
+    if not question.by_law:
+        question.need(Need(_CROSS_SELL, named, tuple(needing), tuple(missing), False, BY_CONSENT, implied))
 
 
 def _regime(question: Question) -> str | None:
@@ -148,7 +152,8 @@ def _other_line(question: Question, item: Item, purpose: Purpose) -> bool:
 def _restrictable(question: Question, request: AccessRequest) -> bool:
     """Whether WALL-13 looks at the person: a soliciting bank, a soliciting activity, insurance among the purposes."""
     return (
-        _regime(question) == "bank"
+        not question.by_law
+        and _regime(question) == "bank"
         and request.activity.kind in _SOLICITING
         and any(purpose.id == INSURANCE_SOLICITATION for purpose in question.purposes)
         and not question.off("WALL-13")
