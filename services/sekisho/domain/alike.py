@@ -17,7 +17,13 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from sekisho.domain.events import ConsentEvent, ConsentGranted, ConsentRecipient, Likeness
+from sekisho.domain.events import (
+    ConsentEvent,
+    ConsentGranted,
+    ConsentRecipient,
+    ForeignInformation,
+    Likeness,
+)
 from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.question import Question
 from sekisho.domain.request import AccessRequest
@@ -110,8 +116,7 @@ def _retold(
 
 def _likened(grant: ConsentGranted) -> Likeness:
     """Found once a consent, and noted on it."""
-    # FORN, which reads what is foreign, does not stand yet
-    form = _interned(_form(grant)) if grant.foreign is None else None
+    form = _interned(_form(grant))
     times = [time for time in _times(grant) if time is not None]
     terms = grant.terms
     first, last = (None, None) if terms is None else (terms.valid_from, terms.valid_until)
@@ -147,12 +152,20 @@ def _form(grant: ConsentGranted) -> tuple[object, ...]:
         grant.coerced,
         bool(grant.guardian_relation),
         bool(grant.guardian_document),
+        _foreign(grant.foreign),
         _order(_times(grant)),
     )  # fmt: skip
 
 
 def _recipient(named: ConsentRecipient) -> tuple[object, ...]:
     return (named.id, bool(named.name), bool(named.contact), named.purpose, named.partners, named.members)
+
+
+def _foreign(told: ForeignInformation | None) -> tuple[str | None, ...] | None:
+    """As it is: the record of a provision abroad states it."""
+    if told is None:
+        return None
+    return (told.country, told.system_information, told.recipient_measures, told.unknown_reason)
 
 
 def _told(day: date | None) -> bool:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from sekisho.domain.abroad import covers, entries_of, is_informed
 from sekisho.domain.calendar import age_reached_on, tokyo_day
 from sekisho.domain.case import Answer, Candidate, Case
 from sekisho.domain.events import ConsentGranted
-from sekisho.domain.question import Need, Question
+from sekisho.domain.question import Need, Question, country_of
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import WRITTEN_METHODS
 
@@ -36,11 +37,12 @@ BUNDLED: Final = Cite("consent.bundled", "PROV-2")
 COERCED: Final = Cite("consent.coerced", "PROV-2")
 GUARDIAN_REQUIRED: Final = Cite("consent.guardian_required", "PROV-3")
 REFUSED: Final = Cite("consent.refused", "PROV-9")
+INFORMATION_NOT_GIVEN: Final = Cite("foreign.information_not_given", "FORN-4")
 
 REASONS: Final = (
     TERMS_NOT_SHOWN, METHOD_INSUFFICIENT, NOT_WRITTEN, SCOPE_ITEMS, SCOPE_PURPOSE, SCOPE_MODE, EXPIRED, NOT_YET_VALID,
     UNDATED, WITHDRAWN, ELECTRONIC_NOT_ACCEPTED, NOT_SHOWN_IN_WRITING, SCOPE_RECIPIENT, RECIPIENTS_PURPOSE,
-    NOT_IN_WRITING, BUNDLED, COERCED, GUARDIAN_REQUIRED, REFUSED,
+    NOT_IN_WRITING, BUNDLED, COERCED, GUARDIAN_REQUIRED, REFUSED, INFORMATION_NOT_GIVEN,
 )  # fmt: skip
 
 WRITTEN_STAGE: Final = frozenset({"application", "conclusion"})
@@ -49,6 +51,8 @@ _IN_WRITING: Final = WRITTEN_METHODS | {"electronic"}
 """書面（電磁的記録を含む。以下同じ。）: SV 2(17)."""
 _WRITING_RULED: Final = frozenset({"purpose", "provision", "foreign_provision", "referable"})
 """Kinds of consent that PROV-2 governs."""
+_TO_RECIPIENTS: Final = frozenset({"provision", "foreign_provision", "referable"})
+"""Kinds of consent to the provision to the recipients that they name."""
 _EXPLAINED_BY_CHANNEL: Final = {
     "face_to_face": (frozenset({"written"}), None),
     "mail": (frozenset({"written"}), frozenset({"mail_reply"})),
@@ -206,13 +210,32 @@ def _for_purpose(grant: ConsentGranted, purpose: str, recipient: str | None) -> 
     return tuple(failed)
 
 
+def _of_recipient(case: Case, grant: ConsentGranted, purpose: str) -> tuple[Cite, ...]:
+    """FORN-4 and REF-1: what was told of the recipient, its purpose, and abroad of its country."""
+    question, failed = case.question, []
+    recipient = question.named if question.action == "provide" else None
+    entries = [] if recipient is None else entries_of(grant, recipient.id)
+    if not covers(grant, entries, purpose):
+        failed.append(RECIPIENTS_PURPOSE if any(entry.purpose for entry in entries) else SCOPE_PURPOSE)
+    abroad = grant.kind == "foreign_provision"
+    if recipient is None:
+        return tuple(failed)
+    if not entries:
+        failed.append(INFORMATION_NOT_GIVEN if abroad else SCOPE_RECIPIENT)
+    if question.abroad and not is_informed(grant, country_of(recipient, case.book), excusable=abroad):
+        failed.append(INFORMATION_NOT_GIVEN)
+    return tuple(dict.fromkeys(failed))
+
+
 def consult(case: Case, need: Need) -> list[Answer]:
     """For each item of a need: None where a consent serves, else why the nearest does not.
 
     An empty answer means that there is no such consent at all. Every consent that serves is noted as such; where none
     does, each is a near miss with all its failed clauses.
     """
-    kinds, purpose, asked, _, _, _, _, names, *_, ids = need
+    kinds, purpose, asked, _, _, _, _, names, *_, since, ids = need
+    if since is not None and _is_confirmed(case, purpose, since):
+        return [None] * len(asked)
     found = case.candidates.get((purpose, names))
     if found is None:
         found = case.candidates[purpose, names] = (_candidates(case, need), {})
@@ -230,6 +253,15 @@ def consult(case: Case, need: Need) -> list[Answer]:
         if len(unanswered) == len(ids):
             return answers
     return [answered[item] for item in ids]
+
+
+def _is_confirmed(case: Case, purpose: str, since: datetime) -> bool:
+    """Whether what the recipient stated of its own consent stands: confirmed by now, and not refused to the holder since."""
+    holder = case.question.holder
+    if holder is None or since > case.at:
+        return False
+    refused = case.state.last_refusal(holder.organization, purpose, case.question.recipient, case.at)
+    return refused is None or refused < since
 
 
 def _answers(case: Case, needing: Sequence[str], examined: list[Candidate]) -> list[Answer]:
@@ -260,8 +292,10 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
         if failed is None:
             failed = case.failures[index] = _common(case, grant)
         kind, terms = grant.kind, grant.terms
-        named = names or (recipient if kind == "provision" else None)
-        if named is not None or purpose not in grant.purposes:
+        named = names or (recipient if kind in _TO_RECIPIENTS else None)
+        if kind == "foreign_provision" or kind == "referable":
+            failed += _of_recipient(case, grant, purpose)
+        elif named is not None or purpose not in grant.purposes:
             failed += _for_purpose(grant, purpose, named)
         if case.state.refusals:
             if named not in refusals:

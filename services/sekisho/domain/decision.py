@@ -21,7 +21,7 @@ from sekisho.domain.clauses import consult
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
 from sekisho.domain.memory import Memory, size_of
-from sekisho.domain.question import Asked, Need, Question, in_japan
+from sekisho.domain.question import Asked, Need, Question
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest, Requester
 from sekisho.domain.rules import ASKING, BASIS_RANK, DUTY_RANK, JUDGING, OWING, RANK
@@ -30,8 +30,8 @@ from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
 from sekisho.domain.vocabulary import RecordExemption
 
-_RULELESS_CLASSES: Final = frozenset({"sensitive", "credit", "card", "referable"})
-"""Item classes whose families (SENS, CRED, CARD, REF) do not stand yet."""
+_RULELESS_CLASSES: Final = frozenset({"sensitive", "credit", "card"})
+"""Item classes whose families (SENS, CRED, CARD) do not stand yet."""
 
 
 def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Rulebook, at: datetime) -> Verdict:
@@ -173,15 +173,13 @@ def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str]
 
 
 def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
-    """The guard: whole requests of kinds that no family judges yet (RECV, FORN, USE and most of PROV)."""
-    if request.action == "receive":
-        return True
+    """The guard: whole requests of kinds that no family judges yet (USE and most of PROV)."""
     if any(_is_prohibited(name, question.book) for name in _parties(request)):
         return True
     recipient = request.recipient
     if request.action != "provide" or recipient is None:
         return request.action == "provide"
-    return recipient.relation != "third_party" or not in_japan(recipient, question.book)
+    return recipient.relation != "third_party" and not question.abroad
 
 
 def _is_prohibited(organization: str, book: Rulebook) -> bool:
