@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sekisho.domain.rules import DECLARED
-from sekisho.rulebook.compile import LoadedRulebook, compile_sources, read_texts
-from sekisho.rulebook.compile_agreements import missing_particulars
-from sekisho.rulebook.model import Sources
+from sekisho.rulebook import (
+    check_agreements,
+    check_cases,
+    check_grounds,
+    check_notices,
+    check_rules,
+    check_texts,
+    check_world,
+)
+from sekisho.rulebook.cases import Case, load_cases
+from sekisho.rulebook.compile import NOT_SOURCES, LoadedRulebook, compile_sources, read_texts
+from sekisho.rulebook.findings import Findings
 from sekisho.rulebook.problems import Problem, RulebookError
-from sekisho.rulebook.sources import Places, validate
+from sekisho.rulebook.sources import read
 
 DONE, FOUND_WRONG, USAGE = 0, 1, 2
 
@@ -55,25 +63,58 @@ class Report:
 
 
 def check(path: Path) -> Report:
-    """Check the rulebook in a folder. Exit codes: 0 valid, 1 problems found, 2 no such folder or not readable."""
+    """Check the rulebook in a folder, and its cases. Exit codes: 0 valid, 1 problems found, 2 no such folder or not readable."""
     try:
         texts = read_texts(path)
     except OSError as error:
         return Report(str(path), USAGE, (Problem(str(path), 1, error.strerror or str(error)),))
     except RulebookError as error:
         return Report(str(path), FOUND_WRONG if path.is_dir() else USAGE, tuple(error.problems))
+    problems: list[Problem] = []
+    loaded: LoadedRulebook | None = None
     try:
         loaded = compile_sources(texts)
     except RulebookError as error:
-        return Report(str(path), FOUND_WRONG, tuple(error.problems))
+        problems += error.problems
+    cases, wrong = _cases(path)
+    findings = _examined(texts, cases)
+    problems += [*wrong, *findings.problems] if findings is not None else wrong
+    if problems or loaded is None or findings is None:
+        return Report(str(path), FOUND_WRONG, tuple(sorted(set(problems))))
     return Report(
         path=str(path),
         exit_code=DONE,
-        notes=tuple(_notes(loaded.sources, validate(texts).places)),
+        notes=tuple(sorted(set(findings.notes))),
         version=loaded.book.version,
         digest=loaded.book.digest,
-        counts=_counts(loaded),
+        counts=_counts(loaded) | ({} if cases is None else {"case": len(cases)}),
     )
+
+
+def _cases(path: Path) -> tuple[list[Case] | None, list[Problem]]:
+    """The cases of a rulebook folder (None: it has none, or they cannot be read), and what is wrong with them."""
+    folder = path / NOT_SOURCES
+    if not folder.is_dir():
+        return None, []
+    try:
+        return load_cases(folder), []
+    except RulebookError as error:
+        return None, [problem._replace(file=f"{NOT_SOURCES}/{problem.file}") for problem in error.problems]
+    except OSError as error:
+        return None, [Problem(NOT_SOURCES, 1, error.strerror or str(error))]
+
+
+def _examined(texts: Mapping[str, str], cases: list[Case] | None) -> Findings | None:
+    """What is found beyond what compiling refuses; None where too little can be read, or an entry had to be left out."""
+    draft = read(texts)
+    if draft.validated is None or draft.left_out:
+        return None
+    findings = Findings(draft.validated)
+    for room in (check_world, check_agreements, check_notices, check_grounds, check_texts, check_rules):
+        room.examine(findings)
+    if cases is not None:
+        check_cases.examine(findings, cases)
+    return findings
 
 
 def _counts(loaded: LoadedRulebook) -> dict[str, int]:
@@ -88,25 +129,6 @@ def _counts(loaded: LoadedRulebook) -> dict[str, int]:
         "rule": len(loaded.sources.rules),
         "reason": len(book.reasons),
     }
-
-
-def _notes(sources: Sources, places: Places) -> list[Problem]:
-    """What a person would want to know although it is allowed: what stands but opens or serves nothing."""
-    notes = []
-    for name, notice in sources.joint_uses.items():
-        lacking = missing_particulars(notice)
-        if lacking:
-            message = f"the joint-use notice {name} lacks {', '.join(lacking)}"
-            notes.append(places.problem(("joint_uses", name), message, "it opens nothing (APPI 27(5)(iii))"))
-    used = {purpose.business for purpose in sources.purposes.values()}
-    for name in sorted(set(sources.businesses) - used):
-        notes.append(places.problem(("businesses", name), f'the business "{name}" has no purpose'))
-    standing = {cite.rule.split("-")[0] for cite in DECLARED}
-    for rule in sorted(rule for rule in sources.rules if rule.split("-")[0] not in standing):
-        notes.append(
-            places.problem(("rules", rule), f"this release has no family for {rule}", "it decides nothing")
-        )
-    return sorted(notes)
 
 
 def _counted(count: int, what: str) -> str:

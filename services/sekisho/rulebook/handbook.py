@@ -13,6 +13,7 @@ from typing import Literal
 from sekisho.rulebook.case_model import DOCUMENTS, CitedSentence
 from sekisho.rulebook.cases import Case, load_cases
 from sekisho.rulebook.compile import NOT_SOURCES, LoadedRulebook, load
+from sekisho.rulebook.coverage import codes_named
 from sekisho.rulebook.families import in_order
 from sekisho.rulebook.model_base import Bilingual
 from sekisho.rulebook.model_rules import Citation, ReasonSource, Rule
@@ -147,18 +148,10 @@ def open_handbook(path: Path) -> Handbook:
 
 def codes_in(case: Case) -> set[str]:
     """Every code of a case's expected answer: reasons, bases, obligations, failed clauses, record basis, exemption."""
-    expected = case.expected
-    codes = {each.partition(" ")[0] for each in (*expected.reasons, *expected.obligations)}
-    codes |= {
-        code
-        for each in expected.items
-        for item in each.values()
-        for code in (*(item.allow or ()), *(item.deny or ()))
-    }
-    codes |= {clause for each in expected.near_misses for failed in each.values() for clause in failed}
+    named = codes_named(case)
     if case.record is not None:
-        codes.add(str(case.record.get("basis")))
-    return codes | ({expected.record_exemption} if expected.record_exemption is not None else set())
+        named.add(str(case.record.get("basis")))
+    return named | ({case.expected.record_exemption} if case.expected.record_exemption is not None else set())
 
 
 def answered(case: Case) -> str:

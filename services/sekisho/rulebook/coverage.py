@@ -1,0 +1,95 @@
+"""What the cases of a rulebook must show, and what of it they do not: every rule in each direction, every code.
+
+`sekisho rulebook check` notes what is missing; the tests of the sample rulebook fail for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from sekisho.domain.vocabulary import Effect
+from sekisho.rulebook.cases import Case
+from sekisho.rulebook.families import in_order
+from sekisho.rulebook.model_rules import Rule
+
+OF_THE_GATE: Final = frozenset({"REQ-4"})
+"""Rules that only a gate on a log can decide by: no case can show them (tests/gate does)."""
+_OF_OTHERS: Final = frozenset({"SUSP-4"})
+"""Rules that no request is decided by: what is kept for a statute stays, whatever is asked."""
+
+
+class Direction(NamedTuple):
+    """A rule in one direction."""
+
+    rule: str
+    direction: Effect
+
+
+class Coded(NamedTuple):
+    """A code as a rule has it; `what` is reason, basis or obligation."""
+
+    what: str
+    code: str
+    rule: str
+
+
+def directions(rules: Mapping[str, Rule]) -> list[Direction]:
+    """What must be shown of the rules: that each lets pass, and, where it has reasons, that it refuses."""
+    wanted = []
+    for rule in in_order(rules):
+        if rule in OF_THE_GATE | _OF_OTHERS:
+            continue
+        wanted.append(Direction(rule, "allow"))
+        if rules[rule].reasons:
+            wanted.append(Direction(rule, "deny"))
+    return wanted
+
+
+def directions_shown(cases: Iterable[Case]) -> set[Direction]:
+    """The rules that cases are there for, by direction."""
+    return {Direction(case.rule, case.direction) for case in cases}
+
+
+def codes(rules: Mapping[str, Rule]) -> list[Coded]:
+    """Every code that a case can show: with its rule for reasons and obligations."""
+    wanted = []
+    for rule in in_order(rules):
+        if rule in OF_THE_GATE:
+            continue
+        wanted += [Coded("reason", code, rule) for code in rules[rule].reasons]
+        wanted += [Coded("basis", code, rule) for code in rules[rule].bases]
+        wanted += [Coded("obligation", code, rule) for code in rules[rule].obligations]
+    return wanted
+
+
+def is_shown(coded: Coded, answers: set[str]) -> bool:
+    """Whether a code stands among the cases' answers (`answered_codes`): a basis is told without its rule."""
+    return (coded.code if coded.what == "basis" else f"{coded.code} {coded.rule}") in answers
+
+
+def answered_codes(cases: Iterable[Case]) -> set[str]:
+    """`code RULE` of every reason and obligation, the code of every basis, record basis and exemption, in any answer."""
+    found: set[str] = set()
+    for case in cases:
+        expected = case.expected
+        found |= {*expected.reasons, *expected.obligations}
+        found |= {code for each in expected.items for item in each.values() for code in item.allow or ()}
+        if case.record is not None:
+            found.add(str(case.record.get("basis")))
+        if expected.record_exemption is not None:
+            found.add(expected.record_exemption)
+    return found
+
+
+def codes_named(case: Case) -> set[str]:
+    """Every code that a case's expectation names, whatever it stands for."""
+    expected = case.expected
+    named = {each.partition(" ")[0] for each in (*expected.reasons, *expected.obligations)}
+    named |= {
+        code
+        for each in expected.items
+        for item in each.values()
+        for code in (*(item.allow or ()), *(item.deny or ()))
+    }
+    return named | {clause for each in expected.near_misses for failed in each.values() for clause in failed}
