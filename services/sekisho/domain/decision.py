@@ -30,9 +30,6 @@ from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
 from sekisho.domain.vocabulary import RecordExemption
 
-_RULELESS_CLASSES: Final = frozenset({"sensitive", "credit", "card"})
-"""Item classes whose families (SENS, CRED, CARD) do not stand yet."""
-
 
 def decide(request: AccessRequest, events: Iterable[ConsentEvent], book: Rulebook, at: datetime) -> Verdict:
     """Judges one request. `events` are all that is known of the person, in any order; `at` is aware.
@@ -173,28 +170,11 @@ def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str]
 
 
 def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
-    """The guard: whole requests of kinds that no family judges yet (USE and most of PROV)."""
-    if any(_is_prohibited(name, question.book) for name in _parties(request)):
-        return True
+    """The guard: whole requests of kinds that no family judges yet (most of PROV)."""
     recipient = request.recipient
     if request.action != "provide" or recipient is None:
         return request.action == "provide"
     return recipient.relation != "third_party" and not question.abroad
-
-
-def _is_prohibited(organization: str, book: Rulebook) -> bool:
-    known = book.organizations.get(organization)
-    return known is not None and known.prohibited
-
-
-def _parties(request: AccessRequest) -> list[str]:
-    """Everyone whom the request names: requester, recipient, provider."""
-    named = [request.requester.organization]
-    if request.recipient is not None:
-        named.append(request.recipient.id)
-    if request.receipt is not None and request.receipt.provider is not None:
-        named.append(request.receipt.provider.id)
-    return named
 
 
 def _item(case: Case, asked: Asked) -> ItemVerdict:
@@ -203,13 +183,7 @@ def _item(case: Case, asked: Asked) -> ItemVerdict:
         return ItemVerdict(asked.id, asked.role, "deny", (), _codes(_ranked((*case.whole, *reasons))))
     question, bases = case.question, case.bases[asked.place]
     assert asked.item is not None
-    if (
-        question.guarded
-        or not bases
-        or not question.purposes
-        or asked.id in case.ungrounded
-        or asked.item.item_class in _RULELESS_CLASSES
-    ):
+    if question.guarded or not bases or not question.purposes or asked.id in case.ungrounded:
         reasons.append(NO_BASIS)
         return ItemVerdict(asked.id, asked.role, "deny", (), (NO_BASIS.code,))
     return ItemVerdict(asked.id, asked.role, "allow", _grounds(tuple(bases)), ())

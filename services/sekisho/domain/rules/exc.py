@@ -25,12 +25,28 @@ _RULES: Final = {
     "academic_joint": "EXC-7",
 }
 _ACADEMIC: Final = frozenset({"academic_own", "academic_provision", "academic_joint"})
+_SENSITIVE_ONLY: Final = frozenset(
+    {
+        "inheritance",
+        "identification_document",
+        "claim_specification",
+        "business_consent",
+        "biometric_identification",
+    }
+)
+"""Grounds for sensitive items (SENS-1). They lift nothing, but what is claimed without a reference cannot be checked."""
 
 REFERENCE_MISSING: Final = {kind: Cite("exception.reference_missing", rule) for kind, rule in _RULES.items()}
+GROUND_WITHOUT_REFERENCE: Final = Cite("exception.reference_missing", "SENS-1")
 CONDITIONS_UNMET: Final = {kind: Cite("exception.conditions_unmet", rule) for kind, rule in _RULES.items()}
 UNKNOWN_STATUTE: Final = Cite("exception.conditions_unmet", "REQ-1")
 """A statute that the rulebook does not register, a foreign one among them: unknown, as whatever else is not registered."""
-REASONS: Final = (UNKNOWN_STATUTE, *REFERENCE_MISSING.values(), *CONDITIONS_UNMET.values())
+REASONS: Final = (
+    UNKNOWN_STATUTE,
+    GROUND_WITHOUT_REFERENCE,
+    *REFERENCE_MISSING.values(),
+    *CONDITIONS_UNMET.values(),
+)
 
 BASIS: Final = {
     kind: Cite("basis.academic" if kind in _ACADEMIC else f"basis.{kind}", rule)
@@ -42,7 +58,11 @@ BASES: Final = tuple(BASIS.values())
 def ask(question: Question, request: AccessRequest) -> None:
     """EXC-1 to EXC-7: the reasons against what is claimed, or the basis that it gives."""
     claimed = request.legal_basis
-    if claimed is None or claimed.kind not in _RULES:
+    if claimed is None:
+        return
+    if claimed.kind not in _RULES:
+        if claimed.kind in _SENSITIVE_ONLY and not told(claimed.reference):
+            question.refuse(GROUND_WITHOUT_REFERENCE)
         return
     faults = _faults(question, request, claimed)
     for fault in faults:

@@ -8,7 +8,7 @@ from typing import Final
 from sekisho.domain.book import Specified
 from sekisho.domain.question import Asked, Need, Question, in_japan
 from sekisho.domain.request import AccessRequest
-from sekisho.domain.rules import exc
+from sekisho.domain.rules import exc, sens
 from sekisho.domain.rules.wall import IMPLIED
 from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC, Relation
@@ -72,7 +72,7 @@ def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: b
     for asked in question.known:
         assert asked.item is not None
         found = question.book.specified.get((request.holder, asked.id))
-        if found is not None and (purpose in found.purposes or _for_provider(request, found, purpose)):
+        if found is not None and _is_specified(question, request, found, asked, purpose):
             asked.bases.append(SPECIFIED)
         else:
             by_class[asked.item.item_class == "sensitive"].append(asked)
@@ -93,6 +93,15 @@ def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: b
                 silent=not question.individual,
             )
         )
+
+
+def _is_specified(
+    question: Question, request: AccessRequest, found: Specified, asked: Asked, purpose: str
+) -> bool:
+    """Always, for the product provider, or for a sensitive item on a ground of SENS that covers it."""
+    if purpose in found.purposes or _for_provider(request, found, purpose):
+        return True
+    return purpose in found.on_ground and sens.is_on_ground(question, request, asked.id)
 
 
 def _for_provider(request: AccessRequest, found: Specified, purpose: str) -> bool:
