@@ -26,7 +26,13 @@ PLACEHOLDERS_OF = {
     "consent.position_misrouted": {"partition"},
     "request.misrouted": {"partition"},
     "record.particulars_missing": {"detail"},
+    "exception.conditions_unmet REQ-1": {"detail"},
 }
+
+
+def placeholders_of(code: str, rule: str) -> set[str]:
+    """What the message of a code fills in, at every rule or at one alone."""
+    return PLACEHOLDERS_OF.get(f"{code} {rule}", PLACEHOLDERS_OF.get(code, set()))
 
 
 def test_texts_stand_for_exactly_what_is_declared(book: Rulebook) -> None:
@@ -45,16 +51,17 @@ def test_reasons_read_well_in_both_languages(book: Rulebook, pair: tuple[str, st
             assert re.search(r"(ます|ません|です|ください|ました|でした)(。|（)", text.ja), text.ja
             assert re.search(r"[ぁ-ん]", text.ja)
             assert text.en.endswith(".")
-            assert not re.search(r"[ぁ-んァ-ン一-龥]", text.en)
+            # a statute may be quoted in its own language
+            assert len(re.findall(r"[ぁ-んァ-ン一-龥]", text.en)) < len(re.findall("[A-Za-z]", text.en)) / 4
             for language in text:
-                assert set(re.findall(r"\{(\w+)\}", language)) <= PLACEHOLDERS_OF.get(reason.code, set())
+                assert set(re.findall(r"\{(\w+)\}", language)) <= placeholders_of(reason.code, reason.rule)
         assert reason.citation
 
 
 def test_messages_name_what_they_are_about(book: Rulebook) -> None:
     """Where a code has something to tell, its message shows it in both languages."""
-    for (code, rule), wanted in ((pair, PLACEHOLDERS_OF.get(pair[0], set())) for pair in book.reasons):
-        reason = book.reason(code, rule, None)
+    for code, rule in book.reasons:
+        reason, wanted = book.reason(code, rule, None), placeholders_of(code, rule)
         for language in ("ja", "en"):
             shown = getattr(reason.message, language) + getattr(reason.remedy, language)
             assert wanted <= set(re.findall(r"\{(\w+)\}", shown)), (code, language)
@@ -181,15 +188,13 @@ def test_slips_in_rules_are_told(slip: Slip, file: str, old: str, new: str, said
     assert [problem for problem in problems if said in problem and problem.startswith(f"{file}:")], problems
 
 
-def test_a_family_that_does_not_stand_yet_may_have_its_data(texts: dict[str, str]) -> None:
+def test_a_family_that_does_not_stand_may_have_its_data(texts: dict[str, str]) -> None:
     """Data of a family without code is no problem: it decides nothing, which the check notes."""
     rule = (
-        "rules:\n  FORN-4:\n    says: {ja: 外国, en: abroad}\n    sources: []\n    otherwise: 法第28条\n"
-        "    reasons:\n      foreign.consent_required:\n"
+        "rules:\n  NEW-4:\n    says: {ja: 外国, en: abroad}\n    sources: []\n    otherwise: 法第28条\n"
+        "    reasons:\n      new.consent_required:\n"
         "        message: {ja: 必要です。, en: Needed.}\n        remedy: {ja: 得てください。, en: Obtain it.}\n"
     )
-    assert ("foreign.consent_required", "FORN-4") in compile_sources(
-        {**texts, "forn.yaml": rule}
-    ).book.reasons
-    with pytest.raises(RulebookError, match=r'WALL-99 has no reason "foreign\.consent_required"'):
-        compile_sources({**texts, "forn.yaml": rule.replace("FORN-4", "WALL-99")})
+    assert ("new.consent_required", "NEW-4") in compile_sources({**texts, "new.yaml": rule}).book.reasons
+    with pytest.raises(RulebookError, match=r'WALL-99 has no reason "new\.consent_required"'):
+        compile_sources({**texts, "new.yaml": rule.replace("NEW-4", "WALL-99")})
