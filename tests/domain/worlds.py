@@ -82,6 +82,18 @@ def sample_book() -> Rulebook:
     return load(sample_path()).book
 
 
+def country_of(named: Recipient) -> str | None:
+    """Where a recipient is: as registered, else as the request says (FORN-0)."""
+    known = sample_book().organizations.get(named.id)
+    return known.country if known is not None else named.country
+
+
+def partners_of(organization: str) -> tuple[str, ...]:
+    """The partner bureaus of a registered credit bureau."""
+    known = sample_book().organizations.get(organization)
+    return () if known is None else tuple(sorted(known.partners))
+
+
 def moment(chance: Random) -> datetime:
     """A time about the decision's: weeks before, the very moment, or after it."""
     return AT + timedelta(hours=chance.choice((-2000, -700, -24, -1, 0, 1, 48)))
