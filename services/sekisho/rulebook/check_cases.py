@@ -13,6 +13,7 @@ from sekisho.rulebook.coverage import (
     directions,
     directions_shown,
     is_shown,
+    takes_part,
 )
 from sekisho.rulebook.findings import Findings
 from sekisho.rulebook.problems import Problem, nearest
@@ -29,6 +30,11 @@ def examine(findings: Findings, cases: Sequence[Case]) -> None:
             )
         for code in sorted(codes_named(case) - known):
             findings.problems.append(_at(case, f'"{code}" is no code of this rulebook', nearest(code, known)))
+    by_id = {case.id: case for case in cases}
+    for case in cases:
+        if case.rule in rules and not takes_part(case, by_id, rules):
+            hint = "name the rule that does, or the case that differs by it (against)"
+            findings.notes.append(_at(case, f"{case.rule} does not decide this case", hint))
     _unshown(findings, cases)
 
 

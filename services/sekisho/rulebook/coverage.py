@@ -15,8 +15,10 @@ from sekisho.rulebook.model_rules import Rule
 
 OF_THE_GATE: Final = frozenset({"REQ-4"})
 """Rules that only a gate on a log can decide by: no case can show them (tests/gate does)."""
-_OF_OTHERS: Final = frozenset({"SUSP-4"})
+_OF_KEEPING: Final = frozenset({"SUSP-4"})
 """Rules that no request is decided by: what is kept for a statute stays, whatever is asked."""
+RECORDS: Final = "REQ-5"
+"""The rule by which an allowed provision or receipt leaves its record."""
 
 
 class Direction(NamedTuple):
@@ -38,7 +40,7 @@ def directions(rules: Mapping[str, Rule]) -> list[Direction]:
     """What must be shown of the rules: that each lets pass, and, where it has reasons, that it refuses."""
     wanted = []
     for rule in in_order(rules):
-        if rule in OF_THE_GATE | _OF_OTHERS:
+        if rule in OF_THE_GATE | _OF_KEEPING:
             continue
         wanted.append(Direction(rule, "allow"))
         if rules[rule].reasons:
@@ -93,3 +95,36 @@ def codes_named(case: Case) -> set[str]:
         for code in (*(item.allow or ()), *(item.deny or ()))
     }
     return named | {clause for each in expected.near_misses for failed in each.values() for clause in failed}
+
+
+def refused_by(case: Case) -> set[str]:
+    """The rules that a case expects among its reasons."""
+    return {reason.rpartition(" ")[2] for reason in case.expected.reasons}
+
+
+def carried_by(case: Case, rules: Mapping[str, Rule]) -> set[str]:
+    """The rules that an answer rests on: of its bases and obligations, and REQ-5 where a record is written."""
+    codes = {code for each in case.expected.items for item in each.values() for code in item.allow or ()}
+    found = {rule for rule, stated in rules.items() if codes & stated.bases.keys()}
+    found |= {code.rpartition(" ")[2] for code in case.expected.obligations}
+    return found | ({RECORDS} if case.record is not None else set())
+
+
+def takes_part(case: Case, by_id: Mapping[str, Case], rules: Mapping[str, Rule]) -> bool:
+    """Whether the rule that a case is there for decides it.
+
+    A denying case is refused by its rule; an allowing one rests on it, or differs by it from the case that it is set
+    against. A rule that has no code of its own decides where the answer differs from that case's.
+    """
+    stated = rules.get(case.rule)
+    against = None if case.against is None else by_id[case.against]
+    if stated is not None and not (stated.reasons or stated.bases or stated.obligations):
+        return against is not None and against.expected != case.expected
+    refused = refused_by(case)
+    if case.direction == "deny":
+        return case.rule in refused
+    if case.rule in refused:
+        return False
+    return case.rule in carried_by(case, rules) or (
+        against is not None and case.rule in refused_by(against) | carried_by(against, rules)
+    )
