@@ -66,6 +66,32 @@ def test_a_child_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert process.exit_code() == 128 + signal.SIGKILL
 
 
+BUSY = """
+import threading, time
+def work():
+    while True:
+        sum(range(1000))
+for _ in range(8):
+    threading.Thread(target=work, daemon=True).start()
+print('ready', flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are seen in /proc only")
+def test_when_pause_returns_no_thread_runs_any_more(tmp_path: Path) -> None:
+    """The signal alone returns before: a thread that still ran answered what was asked afterwards."""
+    process = python(tmp_path, BUSY).start()
+    assert eventually(lambda: process.said(1) == "ready")
+    for _ in range(100):
+        process.pause()
+        threads = Path(f"/proc/{process.pid}/task").glob("*/stat")
+        states = [stat.read_text().rpartition(")")[2].split()[0] for stat in threads]
+        assert states == ["T"] * 9
+        process.resume()
+    process.kill()
+
+
 def test_a_frozen_child_is_frozen_resumed_and_stopped(tmp_path: Path) -> None:
     """pause() and resume() are SIGSTOP and SIGCONT; a frozen child counts as running and can be stopped."""
     process = child(tmp_path, "sleep", "600").start()

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from pathlib import Path
 
 _SUPERVISE = Path(__file__).with_name("supervise.py")
 _TAIL_BYTES = 64 * 1024
+_STILL = frozenset("tTZXx")
+"""States of a thread (proc(5)) that is stopped, or has ended."""
 
 
 class ProcessError(Exception):
@@ -49,6 +52,22 @@ def tail(path: Path, lines: int, since: int = 0) -> str:
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def _is_still(pid: int) -> bool:
+    """Whether no thread of a stopped process runs any more. The signal takes effect when the one thread that gets it is on a
+    processor (signal(7)); until then the others go on: on a busy machine a broker answered a request sent after it [M].
+
+    Where there is no /proc nothing can be seen of this, and the signal is taken for done.
+    """
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            state = stat.read_text("ascii", "replace").rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # that thread has ended
+        if state not in _STILL:
+            return False
+    return True
 
 
 Adopt = Callable[["ChildProcess"], None]
@@ -195,8 +214,18 @@ class ChildProcess:
         self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
-        """SIGSTOP: freeze it; its connections stay open and nobody answers on them."""
+        """SIGSTOP: freeze it; its connections stay open and nobody answers on them any more.
+
+        Raises ProcessError where it still runs after `stop_seconds`.
+        """
         self._signal(signal.SIGSTOP)
+        give_up = time.monotonic() + self.limits.stop_seconds
+        while self.is_running() and not _is_still(self.pid):
+            if time.monotonic() > give_up:
+                raise ProcessError(
+                    self.name, f"is not frozen after {self.limits.stop_seconds:g} s", self.log_path
+                )
+            time.sleep(0.002)
 
     def resume(self) -> None:
         """SIGCONT: let a frozen one go on."""
