@@ -16,6 +16,8 @@ from sekisho.local.jars import ensure_jars
 from sekisho.local.lock import read_lock
 from sekisho.settings import Settings
 
+BROKER_TEST_S = 900.0
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--fire N`: for the fault tests."""
@@ -30,6 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "control(name): the guarantee that is taken away; the verifier must find it"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests with real brokers get more time before they are given up for hung: on two busy cores they may take five times
+    as long as alone. A longer time given by the command line stands."""
+    seconds = max(BROKER_TEST_S, float(config.getoption("timeout", None) or config.getini("timeout") or 0))
+    for item in items:
+        needs = item.get_closest_marker("broker") or item.get_closest_marker("own_broker")
+        if needs is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(seconds))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from sekisho.local.properties import Node, Place
 
 NODES = 3
 LIMITS = BrokerLimits(BROKER_LIMITS.process, heap="256m", port_attempts=3)
-SETTLE_S = 120.0
+SETTLE_S = 300.0
 
 
 class Cluster:
@@ -76,6 +76,16 @@ class Cluster:
         with ThreadPoolExecutor(NODES) as pool:
             for done in [pool.submit(what, node) for node in self.nodes.values()]:
                 done.result()
+
+    def whole(self) -> None:
+        """Starts what is dead and wakes what is frozen, as a test that failed half-way leaves it; waits as `settled`."""
+        dead = [node for node in self.nodes.values() if not node.is_running()]
+        for node in self.nodes.values():
+            node.resume()
+        with ThreadPoolExecutor(NODES) as pool:
+            for done in [pool.submit(node.start) for node in dead]:
+                done.result()
+        self.settled()
 
     def settled(self) -> None:
         """Waits until every partition has all its copies again, so that the next node may fail."""

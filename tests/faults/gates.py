@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from faults import messages
 from faults.unsafe_faults import Step
-from gate.world import HMAC_KEY
+from gate.world import HMAC_KEY, WAIT_S
 from sekisho.cli.here import GateHome, gate_plan, write_rulebook
 from sekisho.local.ports import free_ports
 from sekisho.local.process import ProcessLimits
 from sekisho.local.service import ServicePlan, ServiceProcess
 
-LIMITS = ProcessLimits(start_seconds=90, stop_seconds=20)
+LIMITS = ProcessLimits(start_seconds=WAIT_S, stop_seconds=20)
 QUICK: Mapping[str, str] = {
     # the least that a broker takes, so that the lanes of a killed gate are free soon
     "SEKISHO_KAFKA_SESSION_SECONDS": "6",

@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from gate.world import HMAC_KEY, LIMITS
+from gate.world import HMAC_KEY, LIMITS, WAIT_S
 from sekisho.audit import CheckConfig, CheckReport, Sent, check
 from sekisho.contracts.topics import TopicNames
 from sekisho.log.port import Log
-
-ANSWER_S = 60.0
 
 
 def check_config(names: TopicNames, **changes: Any) -> CheckConfig:
@@ -39,7 +37,7 @@ def check_config(names: TopicNames, **changes: Any) -> CheckConfig:
 async def all_answered(log: Log, names: TopicNames, **changes: Any) -> None:
     """Waits until nothing is pending any more. What is wrong is for `judged` to say."""
     config = check_config(names, settled=False, **changes)
-    async with asyncio.timeout(ANSWER_S):
+    async with asyncio.timeout(WAIT_S):
         while (report := await check(log, config)).counts.pending:
             assert report.ok, str(report)
             await asyncio.sleep(0.5)

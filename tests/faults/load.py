@@ -10,6 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from faults import messages
+from gate.world import WAIT_S
 from sekisho.audit import Sent
 from sekisho.contracts.routing import partition_of
 from sekisho.contracts.topics import TopicNames
@@ -56,7 +57,7 @@ class Load:
     async def more(self, requests: int) -> None:
         """Waits until so many more requests are acknowledged."""
         until = self.requests + requests
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             while self.requests < until:
                 assert self._sending is not None
                 if self._sending.done():

@@ -14,7 +14,7 @@ import pytest
 from faults.gates import Gates
 from faults.judge import all_answered, judged
 from faults.load import Load
-from gate.world import World
+from gate.world import WAIT_S, World
 from kafka_settings import patient
 from local_kafka import MakeBroker
 from log.bench import Listener
@@ -145,7 +145,7 @@ async def test_a_commit_answered_just_before_a_kill_gets_its_markers(
         asker = KafkaLog(patient(kafka.bootstrap))
         reader = asker.partition_reader()
         member = asker.group_reader("answering", ["answered"], Listener())
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(WAIT_S):
             for at in lanes:
                 while await reader.last_stable_offset(at) < await reader.high_watermark(at):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

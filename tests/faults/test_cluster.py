@@ -17,7 +17,7 @@ from faults.gates import Gates
 from faults.judge import all_answered, judged
 from faults.load import Load
 from faults.unsafe_log import Faults, Step, UnsafeLog
-from gate.world import World
+from gate.world import WAIT_S, World
 from kafka_settings import patient
 from sekisho.local.broker import LocalKafka
 from sekisho.local.service import sekisho_command
@@ -35,7 +35,7 @@ session (9 s) is over. So long may two partitions' append times and their acknow
 
 @pytest.fixture(scope="module")
 def cluster(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One cluster for this module's tests: each leaves it whole."""
+    """One cluster for this module's tests: each leaves it whole, or the next one's `world` makes it so."""
     with Cluster(kafka_jars, tmp_path_factory.mktemp("cluster")) as made:
         yield made
 
@@ -43,7 +43,7 @@ def cluster(kafka_jars: tuple[Path, ...], tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 async def world(cluster: Cluster, topic_prefix: str, tmp_path: Path) -> AsyncIterator[World]:
     """A deployment on the cluster, its topics made by `sekisho topics create` as an operator does."""
-    await asyncio.to_thread(cluster.settled)
+    await asyncio.to_thread(cluster.whole)
     world = World(KafkaLog(patient(cluster.bootstrap)), topic_prefix, tmp_path)
     variables = {
         "SEKISHO_KAFKA_BOOTSTRAP": cluster.bootstrap,
@@ -91,7 +91,7 @@ class CoordinatorKiller(Faults):
         finally:
             await client.close()
         self._killed = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             return await self._killed
 
 

@@ -10,11 +10,9 @@ import pytest
 from faults.gates import Gates
 from faults.judge import all_answered, judged
 from faults.load import Load
-from gate.world import World
+from gate.world import WAIT_S, World
 
 pytestmark = pytest.mark.broker
-
-WAIT_S = 60.0
 
 
 async def taken_over(gates: Gates, load: Load, world: World, since: int) -> None:

@@ -18,7 +18,7 @@ from sekisho.log.port import (
     Writer,
 )
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 
 from kafka_settings import PLAINTEXT, kafka_config
 from local_kafka import MakeBroker
-from log.bench import Listener, numbered, send_all, until
+from log.bench import WAIT_S, Listener, numbered, send_all, until
 from sekisho.local.broker import LocalKafka
 from sekisho.log.kafka import KafkaLog
 from sekisho.log.port import CommitUnknownError, FencedError, LogError, Partition, UnavailableError
@@ -86,7 +86,7 @@ async def test_a_commit_without_an_answer_is_unknown_and_its_writer_ends(
         await writer.commit()
     with pytest.raises(CommitUnknownError):
         await writer.begin()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         await writer.stop()
     assert clients_at_work() == []
 
@@ -117,7 +117,7 @@ async def test_a_member_of_a_silent_broker_stops_in_time(
     await until(lambda: at in listener.held, member)
     await asyncio.to_thread(frozen_broker.pause)
     assert await member.fetch(300) == {}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         await member.stop()
     assert clients_at_work() == []
 
@@ -144,7 +144,7 @@ async def test_an_answer_that_comes_late_does_no_harm(
     await second.begin()
     await send_all(second, at, numbered(7, 1))
     await second.commit()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(WAIT_S):
         while not (found := await reader.fetch(300)):
             pass
     assert [record.value for record in found[at]] == [b"v7"]
@@ -163,7 +163,7 @@ async def test_a_transaction_over_its_time_fences_its_only_owner(
     await writer.begin()
     await send_all(writer, at, numbered(0, 1))
     reader = log.partition_reader()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(WAIT_S):
         while await reader.last_stable_offset(at) < await reader.high_watermark(at):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     with pytest.raises(FencedError):
@@ -198,7 +198,7 @@ async def test_a_broker_that_dies_and_comes_back_keeps_what_was_committed(make_b
     await until(lambda: at in member.assignment(), member)
     member.seek(at, 2)
     member.resume(at)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(WAIT_S):
         while not (found := await member.fetch(300)):
             pass
     assert [record.offset for record in found[at]] == [2]
@@ -225,7 +225,7 @@ async def test_a_wrong_address_is_told_long_before_the_time_of_a_change_is_over(
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
         log = KafkaLog(replace(kafka_config(address), request_timeout_ms=1_000, admin_timeout_s=600))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             with pytest.raises(UnavailableError, match="refuses"):
                 await log.describe(["outage"])
             with pytest.raises(UnavailableError, match="refuses"):
