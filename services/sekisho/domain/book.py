@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.domain.vocabulary import (
     ItemClass,
@@ -150,6 +150,26 @@ class Succession:
     purposes: frozenset[str] | None
 
 
+class NoticeChanges(NamedTuple):
+    """What has changed of a joint use since its notice (APPI 27(6); GL 3-6-3): each with the first day on which it holds."""
+
+    items: Mapping[str, date] = {}
+    """Items added: only with the person's consent."""
+    users: Mapping[str, date] = {}
+    """Users added: only with the person's consent."""
+    heirs: Mapping[str, date] = {}
+    """Users renamed, or who took over another's business: they stand in its place."""
+    left: Mapping[str, date] = {}
+    """Users in whose place an heir stands: the first day on which they are none any more."""
+    purposes: Mapping[str, date | None] = {}
+    """Purposes added; from the day on which they were notified, None: they never were."""
+    lapses: tuple[tuple[date, date | None], ...] = ()
+    """First and last day of times in which the notice did not tell who is responsible (None: no end)."""
+
+
+UNCHANGED: Final = NoticeChanges()
+
+
 @dataclass(frozen=True, slots=True)
 class JointUse:
     """A joint-use notice (APPI 27(5)(iii)); it opens nothing unless `complete` (all five particulars)."""
@@ -160,6 +180,7 @@ class JointUse:
     users: frozenset[str]
     purposes: frozenset[str]
     complete: bool
+    changes: NoticeChanges = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +351,8 @@ class Rulebook:
     """(basis code, rule) → what it means; for display, a decision carries the code alone."""
     record_statement: Text
     """The statement that consent is held (ER 20(1)(ii)イ); `{consents}` stands for the consents' ids."""
+    record_statements: Mapping[str, Text]
+    """What other records state of consent: by what it is that they state (`RecordStatements` of the rulebook's model)."""
 
     def dormant(self, organization: str, day: date) -> frozenset[str]:
         """The rules that do not bind an organization on a day: policy switched off, and what is not in force."""

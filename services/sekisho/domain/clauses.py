@@ -36,13 +36,14 @@ NOT_IN_WRITING: Final = Cite("consent.not_written", "PROV-2")
 BUNDLED: Final = Cite("consent.bundled", "PROV-2")
 COERCED: Final = Cite("consent.coerced", "PROV-2")
 GUARDIAN_REQUIRED: Final = Cite("consent.guardian_required", "PROV-3")
+SCOPE_BUREAU: Final = Cite("consent.scope_recipient", "PROV-8")
 REFUSED: Final = Cite("consent.refused", "PROV-9")
 INFORMATION_NOT_GIVEN: Final = Cite("foreign.information_not_given", "FORN-4")
 
 REASONS: Final = (
     TERMS_NOT_SHOWN, METHOD_INSUFFICIENT, NOT_WRITTEN, SCOPE_ITEMS, SCOPE_PURPOSE, SCOPE_MODE, EXPIRED, NOT_YET_VALID,
     UNDATED, WITHDRAWN, ELECTRONIC_NOT_ACCEPTED, NOT_SHOWN_IN_WRITING, SCOPE_RECIPIENT, RECIPIENTS_PURPOSE,
-    NOT_IN_WRITING, BUNDLED, COERCED, GUARDIAN_REQUIRED, REFUSED, INFORMATION_NOT_GIVEN,
+    NOT_IN_WRITING, BUNDLED, COERCED, GUARDIAN_REQUIRED, SCOPE_BUREAU, REFUSED, INFORMATION_NOT_GIVEN,
 )  # fmt: skip
 
 WRITTEN_STAGE: Final = frozenset({"application", "conclusion"})
@@ -53,6 +54,8 @@ _WRITING_RULED: Final = frozenset({"purpose", "provision", "foreign_provision", 
 """Kinds of consent that PROV-2 governs."""
 _TO_RECIPIENTS: Final = frozenset({"provision", "foreign_provision", "referable"})
 """Kinds of consent to the provision to the recipients that they name."""
+CREDITORS: Final = "creditors"
+"""What stands for the kind of a provision consent that a creditor obtained (PROV-8): no other need may be met by it."""
 _EXPLAINED_BY_CHANNEL: Final = {
     "face_to_face": (frozenset({"written"}), None),
     "mail": (frozenset({"written"}), frozenset({"mail_reply"})),
@@ -265,6 +268,14 @@ def _is_confirmed(case: Case, purpose: str, since: datetime) -> bool:
 
 
 def _answers(case: Case, needing: Sequence[str], examined: list[Candidate]) -> list[Answer]:
+    open_items = _serving(case, needing, examined)
+    if len(open_items) == len(needing):
+        return [None] * len(needing)
+    return _explain(case, needing, examined, open_items)
+
+
+def _serving(case: Case, needing: Sequence[str], examined: list[Candidate]) -> set[str]:
+    """The items that some consent serves; each that does is noted."""
     open_items: set[str] = set()
     for place, _, failed, items in examined:
         if failed or items is None:
@@ -273,9 +284,7 @@ def _answers(case: Case, needing: Sequence[str], examined: list[Candidate]) -> l
         open_items.update(hit)
         served = case.served.get(place)
         case.served[place] = hit if served is None else served + [item for item in hit if item not in served]
-    if len(open_items) == len(needing):
-        return [None] * len(needing)
-    return _explain(case, needing, examined, open_items)
+    return open_items
 
 
 def _candidates(case: Case, need: Need) -> list[Candidate]:
@@ -287,6 +296,8 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
     refusals: dict[str | None, datetime | None] = {}
     for index, grant in enumerate(case.state.grants):
         if grant.controller != controller:
+            if case.question.creditors:
+                found += _of_creditors(case, index, grant, purpose)
             continue
         failed = case.failures.get(index)
         if failed is None:
@@ -297,6 +308,8 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
             failed += _of_recipient(case, grant, purpose)
         elif named is not None or purpose not in grant.purposes:
             failed += _for_purpose(grant, purpose, named)
+        if case.question.partners is not None and kind == "provision":
+            failed += _to_bureau(case.question, grant)
         if case.state.refusals:
             if named not in refusals:
                 refusals[named] = case.state.last_refusal(controller, purpose, named, case.at)
@@ -308,6 +321,58 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
             failed, items = _binding(case.question, failed, items, need)
         found.append((index, kind, failed, items))
     return found
+
+
+def _to_bureau(question: Question, grant: ConsentGranted) -> tuple[Cite, ...]:
+    """PROV-8: where the bureau is named, so are its partner bureaus, and that their members get the data."""
+    assert question.partners is not None
+    entries = [entry for entry in grant.recipients if entry.id == question.recipient]
+    shown = any(entry.members is True and question.partners.issubset(entry.partners) for entry in entries)
+    return () if shown or not entries else (SCOPE_BUREAU,)
+
+
+def _of_creditors(case: Case, index: int, grant: ConsentGranted, purpose: str) -> list[Candidate]:
+    """PROV-8: a consent to the provision that the creditor obtained before it entrusted the claim (SV 14(6))."""
+    question, recipient = case.question, case.question.recipient
+    claims = [
+        trust.items
+        for trust in question.creditors
+        if trust.controller == grant.controller
+        and (grant.given_at is None or tokyo_day(grant.given_at) <= trust.valid_from)
+    ]
+    if grant.kind != "provision" or not claims or recipient is None or question.holder is None:
+        return []
+    failed = _common(case, grant) + _for_purpose(grant, purpose, recipient) + _to_bureau(question, grant)
+    for controller in (grant.controller, question.holder.organization):
+        refused_at = case.state.last_refusal(controller, purpose, recipient, case.at)
+        if refused_at is not None and (grant.given_at is None or grant.given_at <= refused_at):
+            failed += (REFUSED,)
+    entrusted = frozenset().union(*claims)
+    return [
+        (
+            index,
+            CREDITORS,
+            failed,
+            None if grant.terms is None else grant.terms.items and grant.terms.items & entrusted,
+        )
+    ]
+
+
+def presumption(case: Case, need: Need) -> frozenset[str] | None:
+    """PROV-9: the items for which an explicit consent serves beside the presumed one; None: the person has refused.
+
+    While consent is presumed, an explicit one that fails is no near miss: nothing is missed.
+    """
+    question = case.question
+    assert question.holder is not None
+    controller = question.holder.organization
+    if case.state.last_refusal(controller, need.purpose, question.recipient, case.at) is not None:
+        return None
+    key = (need.purpose, need.names)
+    if key not in case.candidates:
+        case.candidates[key] = (_candidates(case, need), {})
+    examined = [candidate for candidate in case.candidates[key][0] if candidate[1] in need.kinds]
+    return frozenset(_serving(case, need.ids, examined))
 
 
 def _binding(

@@ -109,6 +109,20 @@ class ConsentState:
             )
         ]
 
+    def opted_out(self, controller: str, item: str, at: datetime) -> bool:
+        """Whether the person has opted out of the item's provision by that controller, and not taken it back since.
+
+        (APPI 27(2).) What was told last of the item counts, ties by event id.
+        """
+        told = [
+            (when, event.event_id, type(event) is OptOutRegistered)
+            for event in self.opt_outs
+            if event.controller == controller
+            and (event.items is None or item in event.items)
+            and (when := _told_at(event)) <= at
+        ]
+        return max(told)[2] if told else False
+
     def birth_date(self, at: datetime) -> date | None:
         """The birth date as last told by `at`; None: never told."""
         told = self._told("birth_date", at)
@@ -153,6 +167,10 @@ class ConsentState:
             if fact in status.told and status.status_at <= at:
                 found = status
         return found
+
+
+def _told_at(event: OptOutRegistered | OptOutCancelled) -> datetime:
+    return event.registered_at if isinstance(event, OptOutRegistered) else event.cancelled_at
 
 
 def _last(days: Sequence[date | None]) -> date | None:

@@ -17,7 +17,7 @@ from sekisho.domain import alike
 from sekisho.domain.book import Rulebook
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.case import Case
-from sekisho.domain.clauses import consult
+from sekisho.domain.clauses import consult, presumption
 from sekisho.domain.consent import fold
 from sekisho.domain.events import ConsentEvent
 from sekisho.domain.memory import Memory, size_of
@@ -103,7 +103,7 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     for family in ASKING:
         family.ask(question, asking)
     question.settle()
-    question.guarded = not asking.items or _no_rule_yet(question, asking)
+    question.guarded = not asking.items
     size = _size(key[2], question)
     if _QUESTIONS.is_full_for(size):
         forget()
@@ -127,6 +127,8 @@ def forget() -> None:
 
 def _meet(case: Case, need: Need) -> None:
     """Consults for one need: each item gets its basis, or the rule's reason and the nearest consent's clauses."""
+    if need.presumed is not None and _presumed(case, need, need.presumed):
+        return
     answers = consult(case, need)
     if need.serves is not None and answers.count(None) == len(answers):
         # the common case, all are served: half a microsecond less
@@ -153,6 +155,18 @@ def _meet(case: Case, need: Need) -> None:
                 reasons.append(need.also)
 
 
+def _presumed(case: Case, need: Need, basis: Cite) -> bool:
+    """PROV-9: consent is presumed until the person refuses; an explicit one that serves is a basis beside."""
+    explicit = presumption(case, need)
+    if explicit is None:
+        return False
+    for asked in need.asked:
+        case.bases[asked.place].append(basis)
+        if need.serves is not None and asked.id in explicit:
+            case.bases[asked.place].append(need.serves)
+    return True
+
+
 def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str] | None = None) -> Verdict:
     """The refusal of a request that cannot be judged (REQ-2, REQ-4): that reason alone, at every item.
 
@@ -167,14 +181,6 @@ def hold(request: AccessRequest | None, reason: Cite, details: Mapping[str, str]
         for name in dict.fromkeys((*request.items, *(request.activity.selected_by or ())))
     )
     return Verdict("deny", items, (reason,), details=told)
-
-
-def _no_rule_yet(question: Question, request: AccessRequest) -> bool:
-    """The guard: whole requests of kinds that no family judges yet (most of PROV)."""
-    recipient = request.recipient
-    if request.action != "provide" or recipient is None:
-        return request.action == "provide"
-    return recipient.relation != "third_party" and not question.abroad
 
 
 def _item(case: Case, asked: Asked) -> ItemVerdict:

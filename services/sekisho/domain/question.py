@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from sekisho.domain.book import EquivalentSystem, Holder, Item, Organization, Purpose, Rulebook
+from sekisho.domain.book import Entrustment, EquivalentSystem, Holder, Item, Organization, Purpose, Rulebook
 from sekisho.domain.request import AccessRequest, Recipient, RecordRequest
 from sekisho.domain.retention import Retention
-from sekisho.domain.verdict import Cite, Counterparty
-from sekisho.domain.vocabulary import INSURANCE_SOLICITATION, Relation, Role
+from sekisho.domain.verdict import Besides, Cite, Counterparty
+from sekisho.domain.vocabulary import CREDIT_BUREAU, INSURANCE_SOLICITATION, RecordBasis, Relation, Role
 
 HOME: Final = "JP"
 INDIVIDUAL: Final = RecordRequest()
@@ -64,6 +64,8 @@ class Need(NamedTuple):
     """Whether a missing consent is no refusal but the lack of a ground (a corporation under PURP)."""
     clauses: bool = True
     """Whether the clauses of the nearest consent stand at all: PURP-5 leaves them to the rule that asks for the consent itself."""
+    presumed: Cite | None = None
+    """The basis that a presumed consent gives while the person has not refused (PROV-9)."""
     since: datetime | None = None
     """From when on it is met without a consent held: the recipient's own is confirmed (REF-1)."""
     ids: tuple[str, ...] = ()
@@ -78,6 +80,8 @@ class RecordFrame(NamedTuple):
     first: date | None
     last: date | None
     kept: Retention
+    basis: RecordBasis
+    besides: Besides | None
 
 
 class Question:
@@ -85,9 +89,9 @@ class Question:
     first record is written."""
 
     __slots__ = (
-        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "day", "details", "dormant", "foreign_hands",
+        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "creditors", "day", "details", "dormant", "foreign_hands",
         "frame", "guarded", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
-        "owed", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
+        "owed", "partners", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
         "solicits", "ungrounded", "whole",
     )  # fmt: skip
 
@@ -106,12 +110,14 @@ class Question:
         self.named = request.recipient
         """The recipient as the request names it."""
         self.abroad = (
-            self.individual
-            and request.action == "provide"
-            and under_article_28(request.recipient, book, day)
+            self.individual and request.action == "provide" and under_article_28(request.recipient, book, day)
         )
         """Whether the recipient is a third party's place that Art. 28 rules: abroad, neither adequate nor equivalent; the
         relation rules PROV-4 to PROV-9 are not judged there (FORN-0). A corporation's data are no personal data."""
+        self.partners = _partners(request, book) if self.individual else None
+        """Where a credit bureau gets the data: its partner bureaus, that a consent must name too (PROV-8); else None."""
+        self.creditors: Sequence[Entrustment] = ()
+        """Entrustments of claims to the holder: what their creditors obtained consent for, a bureau may get (PROV-8)."""
         self.record = request.record or INDIVIDUAL
         """How a provision is to be recorded."""
         self.frame: RecordFrame | None = None
@@ -162,6 +168,12 @@ class Question:
     def by_law(self) -> bool:
         """Whether law is claimed and holds, which alone lifts the wall, a stop and an ended purpose too (EXC-1)."""
         return self.lifted is not None and self.lifted.rule == "EXC-1"
+
+    @property
+    def freed(self) -> bool:
+        """Whether the exception that holds lifts the consent to a provision: of a corporation's data law alone does
+        (SG II-4-4-1-1(5))."""
+        return self.lifted is not None and (self.individual or self.by_law)
 
     def off(self, rule: str) -> bool:
         """Whether a rule does not bind here: policy switched off for the organization, or not in force on the day."""
@@ -228,6 +240,12 @@ def under_article_28(recipient: Recipient | None, book: Rulebook, day: date) -> 
     if country_of(recipient, book) in book.adequate_countries:
         return False
     return equivalent_system(recipient, book, day) is None
+
+
+def _partners(request: AccessRequest, book: Rulebook) -> frozenset[str] | None:
+    recipient = request.recipient if request.action == "provide" else None
+    known = None if recipient is None else book.organizations.get(recipient.id)
+    return known.partners if known is not None and known.type == CREDIT_BUREAU else None
 
 
 def _recipient(request: AccessRequest, foreign_hands: bool) -> str | None:

@@ -88,6 +88,8 @@ RESTRICTED_CUSTOMER_CHECK: Final = "restricted_customer.check"
 COMMON: Final = "common"
 MAIN_BUSINESS: Final = "claims_management"
 """本業 of a servicer (SV 2(14))."""
+CREDIT_BUREAU: Final = "credit_bureau"
+"""The type of organization that SV 14(4)(6) rule."""
 SIDE_BUSINESS: Final = "side_business"
 """兼業 of a servicer: each licensed one is a purpose of its own (SV 4(3) 注3)."""
 

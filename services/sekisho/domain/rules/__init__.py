@@ -33,7 +33,7 @@ FAMILIES: Final = (req, acc, susp, use, sens, cred, card, wall, purp, exc, prov,
 ASKING: Final = (exc, prov, req, acc, use, sens, cred, card, wall, purp, forn, recv, ref)
 """Those that say of a question, whoever the person is, what is refused, what is granted, and which consents it needs. EXC
 and PROV first: what they find of the question (`lifted`, `proven`) the others ask for."""
-JUDGING: Final = (acc, susp, wall)
+JUDGING: Final = (acc, susp, wall, prov)
 """Those that look at the person beside the consents, or at the operator; after the needs, for SUSP asks what rests on
 consent."""
 OWING: Final = (wall,)
