@@ -84,7 +84,7 @@ format: setup ## format the code
 schemas: setup ## write the JSON Schemas and the AsyncAPI document anew
 	$(BIN)/python -m sekisho.contracts.generate schemas
 
-reference: setup ## write the pages of settings and metrics anew
+reference: setup ## write the pages of settings, metrics, commands and rules anew
 	$(BIN)/python -m sekisho.reference docs
 
 faults: setup ## write docs/faults.md, what the fault tests prove, anew

@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "send": Lazy("sekisho.cli.send:send", "Publishes requests and consent events from a file."),
     "tail": Lazy("sekisho.cli.tail:tail", "Shows what is on a topic, or arrives on it."),
     "decide": Lazy("sekisho.cli.decide:decide", "Decides requests from a file, without Kafka."),
-    "rulebook": Lazy("sekisho.cli.rulebook:rulebook", "Checks a rulebook."),
+    "rulebook": Lazy("sekisho.cli.rulebook:rulebook", "Checks, tests, compares and explains a rulebook."),
     "topics": Lazy("sekisho.cli.topics:topics", "Creates and checks the topics."),
     "gate": Lazy("sekisho.cli.gate:gate", "Runs a gate; passes what holds one up."),
     "audit": Lazy(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sekisho.domain.rules import DECLARED
+from sekisho.domain.rules import BASES, DECLARED, OBLIGATIONS
 from sekisho.rulebook.families import family_of
 from sekisho.rulebook.findings import Findings, some
 
 
 def examine(findings: Findings) -> None:
     """Look at the rules and at what is switched off."""
-    standing = {family_of(cite.rule) for cite in DECLARED}
+    standing = {family_of(cite.rule) for cite in (*DECLARED, *BASES, *OBLIGATIONS)}
     day = findings.sources.rulebook.base_day
     for name, rule in findings.sources.rules.items():
         if family_of(name) not in standing:

@@ -17,7 +17,10 @@ _JAPANESE: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff々]")
 _LATIN: Final = re.compile("[A-Za-z]")
 _PLACEHOLDER: Final = re.compile(r"\{([^}]*)\}")
 _CONSENTS: Final = "consents"
-"""The placeholder of the record's statement (ER 20(1)(ii)イ)."""
+_OF_STATEMENTS: Final = frozenset({_CONSENTS, "how"})
+"""What the statements of records fill in: the consents' ids, and how consent was confirmed."""
+_NAMING_CONSENTS: Final = ("record_statement", "foreign")
+"""Statements of a consent that is held: they say which (ER 20(1)(ii)イ)."""
 
 
 def examine(findings: Findings) -> None:
@@ -61,18 +64,17 @@ def _placeholders(findings: Findings, path: Path, text: Bilingual) -> None:
     ja, en = ({*_PLACEHOLDER.findall(each)} for each in (text.ja, text.en))
     for name in sorted(ja ^ en):
         lacking = "en" if name in ja else "ja"
-        hint = nearest(name, (ja | en) - {name}) if name not in (_CONSENTS,) else ""
+        hint = nearest(name, (ja | en) - {name})
         findings.problem((*path, lacking), f"{{{name}}} stands in one language alone", hint)
-    if path == ("rulebook", "record_statement"):
-        if _CONSENTS not in ja & en:
-            findings.problem(
-                path, "the statement does not name the consents", f"{{{_CONSENTS}}} stands for their ids"
-            )
-        ja, en = ja - {_CONSENTS}, en - {_CONSENTS}
-    filled_in = len(path) > 2 and path[0] == "rules" and path[2] == "reasons"
-    for name in sorted(ja | en if not filled_in else ()):
+    if path[0] == "rules" and path[2:3] == ("reasons",):
+        return  # compiling looks at these
+    fills_in = _OF_STATEMENTS if str(path[1]).startswith("record_statement") else frozenset()
+    for name in sorted((ja | en) - fills_in):
+        hint = (
+            nearest(name, fills_in) if fills_in else "only messages and remedies of reasons have placeholders"
+        )
+        findings.problem(path, f"{{{name}}} is never filled in here", hint)
+    if fills_in and path[-1] in _NAMING_CONSENTS and _CONSENTS not in ja & en:
         findings.problem(
-            path,
-            f"{{{name}}} is never filled in here",
-            "only messages and remedies of reasons have placeholders",
+            path, "the statement does not name the consents", f"{{{_CONSENTS}}} stands for their ids"
         )
