@@ -83,11 +83,14 @@ _TYPES: Final = (
     | m.Assign(targets=[m.AssignTarget(m.Name("__slots__"))])
     | m.Decorator(m.Call(func=m.Name("dataclass")))
     | m.Call(func=m.OneOf(*(m.Name(name) for name in NEVER_MUTATE_FUNCTION_CALLS)))
+    | m.Call(func=m.Name("lru_cache") | m.Name("Memory"))
+    | m.Assign(targets=[m.AssignTarget(m.Name(m.MatchRegex("_?[A-Z][a-z]+[A-Za-z]*")))])
+    | m.Assign(targets=[m.AssignTarget(m.Name(m.MatchRegex("[A-Z]")))])
     | m.Import()
     | m.ImportFrom()
 )  # fmt: skip
-"""What says types, is read by people alone, or names a code: mypy and the loading of the rulebook judge it, and the score
-would be the better for nothing."""
+"""What says types, is read by people alone, is the size of a memory, or names a code: mypy, test_memory.py and the loading of the
+rulebook judge it, and the score would be the better for nothing."""
 
 
 class _Finder(cst.CSTVisitor):
@@ -117,7 +120,7 @@ class _Finder(cst.CSTVisitor):
         old, new = "".join(self._lines[first : last + 1]), head + text + tail
         before, after = _in_one_line(old), _in_one_line(new)
         source = "".join((*self._lines[:first], new, *self._lines[last + 1 :]))
-        if before == after or not _compiles(source):
+        if before == after or _same_to_an_if(before, after) or not _compiles(source):
             return
         scope = next((name for start, end, name in self._scopes if start <= first + 1 <= end), "")
         nth = self._seen[scope, before, after]
@@ -138,6 +141,11 @@ def _scopes(source: str) -> list[tuple[int, int, str]]:
 
 def _in_one_line(text: str) -> str:
     return " ".join(text.split())
+
+
+def _same_to_an_if(before: str, after: str) -> bool:
+    """Whether a `False` became a `None`: the domain's flags are asked by `if` alone."""
+    return after in (before.replace("False", "None", 1), "None".join(before.rsplit("False", 1)))
 
 
 def _compiles(source: str) -> bool:
