@@ -104,6 +104,8 @@ class Recipient(Input):
     referable_consent: ReferableConsent | None = None
     deletes_unless_awarded: bool | None = None
     """A bidder's agreement to delete (records.md)."""
+    unspecified_many: bool | None = None
+    """Unspecified many persons get the data (ER 20(1)); the id then names the way, a web page or a directory."""
 
 
 class LegalBasis(Input):
@@ -348,6 +350,7 @@ def _recipient(part: Recipient) -> domain.Recipient:
         if stated is None
         else domain.ReferableConsent(stated.confirmed_at, stated.how, stated.foreign_information),
         deletes_unless_awarded=part.deletes_unless_awarded,
+        unspecified_many=part.unspecified_many,
     )
 
 

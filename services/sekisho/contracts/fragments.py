@@ -49,6 +49,11 @@ def fields(**parts: object) -> bytes:
     return b"," + to_json(parts)[1:-1]
 
 
+def value(part: object) -> str:
+    """Any part of a document."""
+    return to_json(part).decode()
+
+
 def optional(text: str | None) -> str:
     """A string, or null."""
     return "null" if text is None else quoted(text)

@@ -22,7 +22,7 @@ from sekisho.contracts.shared_models import (
 )
 from sekisho.contracts.texts import fill
 from sekisho.domain.book import Rulebook
-from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent, Verdict
+from sekisho.domain.verdict import Besides, Counterparty, RecordContent, ServedConsent, Verdict
 from sekisho.domain.vocabulary import RecordBasis, RecordMethod, SubjectKind
 
 TYPE: Final = "sekisho.provision.recorded.v1"
@@ -54,7 +54,7 @@ class OtherConsent(Output):
 
 
 class RecordedConsent(Output):
-    """The statement that consent is held, and which."""
+    """The statement that consent is held, and which; null ids where it is presumed, the provider's or the recipient's."""
 
     statement: str
     consent_id: str | None
@@ -114,18 +114,20 @@ def write(content: RecordContent, told: Particulars, rulebook: Rulebook, stateme
     decision_id, record_id, request_id, _, _, decided_at, _, _, request_position, *_ = told
     (
         basis, method, provided_on, controller, direction, counterparty, subject_id, subject_kind, items, consents,
-        first, last, agreement, document_, retain_until, retention_rule,
+        first, last, agreement, document_, retain_until, retention_rule, besides,
     ) = content  # fmt: skip
     record_id = record_id or identity.record_id(decision_id)
     head = (
         f'{{"record_id":{quoted(record_id)},"basis":"{basis}","method":"{method}","created_at":"{decided_at}"'
     )
     sides = (provided_on, first, last, controller, direction, counterparty)
-    person = (
-        f',"subject":{{"id":{quoted(subject_id)},"kind":"{subject_kind}"}},"items":{fragments.names(items)}'
-        f',"consent":{_written_consent(consents, statement) if consents else "null"}'
-    )
-    kept = (agreement, document_, retain_until, retention_rule)
+    if besides is None:
+        consent = _written_consent(consents, statement) if consents else "null"
+    else:
+        consent = fragments.value(_consent(content, rulebook, statement))
+    subject = "null" if subject_id is None else f'{{"id":{quoted(subject_id)},"kind":"{subject_kind}"}}'
+    person = f',"subject":{subject},"items":{fragments.names(items)},"consent":{consent}'
+    kept = (agreement, document_, retain_until, retention_rule, besides)
     tail = (
         f',"decision_id":{quoted(decision_id)},"request_id":{quoted(request_id)}'
         f',"request_position":{request_position}'
@@ -156,9 +158,11 @@ def document(
         "method": content.method,
         "created_at": written(envelope.decided_at),
         **_sides(content),
-        "subject": {"id": content.subject_id, "kind": content.subject_kind},
+        "subject": None
+        if content.subject_id is None
+        else {"id": content.subject_id, "kind": content.subject_kind},
         "items": content.items,
-        "consent": _consent(content.consents, statement),
+        "consent": _consent(content, rulebook, statement),
         **_kept(content),
         "decision_id": envelope.decision_id,
         "request_id": envelope.request_id,
@@ -178,7 +182,7 @@ def decode(data: bytes) -> ProvisionRecord:
 # What many records have in common, as parts of the document and as fragments of its bytes.
 
 _Sides = tuple[date, date | None, date | None, str, str, Counterparty]
-_Kept = tuple[str | None, str | None, date | None, str]
+_Kept = tuple[str | None, str | None, date | None, str, Besides | None]
 _SIDES: Final[Fragments[_Sides]] = Fragments()
 _KEPT: Final[Fragments[_Kept]] = Fragments()
 _RULEBOOKS: Final[Fragments[Rulebook]] = Fragments()
@@ -196,11 +200,15 @@ def _sides(content: RecordContent) -> dict[str, Any]:
     }
 
 
+_NOTHING: Final = Besides()
+
+
 def _kept(content: RecordContent) -> dict[str, Any]:
+    told = content.besides or _NOTHING
     return {
-        "acquisition": None,
-        "ppc_publication": None,
-        "foreign": None,
+        "acquisition": told.acquisition,
+        "ppc_publication": told.ppc_publication,
+        "foreign": None if told.foreign is None else dict(told.foreign),
         "agreement": content.agreement,
         "document": content.document,
         "refers_to": None,
@@ -234,19 +242,27 @@ def _counterparty(content: RecordContent) -> Mapping[str, Any]:
     }
 
 
-def _consent(consents: tuple[ServedConsent, ...], statement: str) -> dict[str, Any] | None:
-    if not consents:
+def _consent(content: RecordContent, rulebook: Rulebook, statement: str) -> dict[str, Any] | None:
+    """The statement, and the consents that it names; what is stated beside consent in Japan has a text of its own."""
+    consents, besides = content.consents, content.besides
+    told = {"consents": "、".join([each.consent_id for each in consents])}
+    if besides is not None:
+        if besides.statement is None:
+            return None
+        statement = rulebook.record_statements[besides.statement].ja
+        told |= besides.told
+    elif not consents:
         return None
-    first, *others = consents
-    told = {"consents": "、".join(each.consent_id for each in consents)}
+    first = consents[0] if consents else None
     found: dict[str, Any] = {
         "statement": fill(statement, told),
-        "consent_id": first.consent_id,
-        "position": position_document(first.position),
+        "consent_id": None if first is None else first.consent_id,
+        "position": None if first is None else position_document(first.position),
     }
-    if others:
+    if len(consents) > 1:
         found["others"] = [
-            {"consent_id": each.consent_id, "position": position_document(each.position)} for each in others
+            {"consent_id": each.consent_id, "position": position_document(each.position)}
+            for each in consents[1:]
         ]
     return found
 

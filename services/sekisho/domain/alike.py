@@ -102,15 +102,15 @@ def _retold(
     record: RecordContent, subject_id: str, grant: ConsentGranted, served: tuple[ServedConsent, ...]
 ) -> RecordContent:
     (
-        basis, method, day, controller, direction, counterparty, _, kind, items, carried, first, last, agreement,
-        document, until, rule,
+        basis, method, day, controller, direction, counterparty, subject, kind, items, carried, first, last, agreement,
+        document, until, rule, besides,
     ) = record  # fmt: skip
-    consents = served
-    if not served or carried[0][2] != served[0][2]:
+    consents = served if carried else ()
+    if carried and (not served or carried[0][2] != served[0][2]):
         consents = (ServedConsent(grant.consent_id, grant.position, carried[0][2]),)
     return RecordContent(
-        basis, method, day, controller, direction, counterparty, subject_id, kind, items, consents, first, last,
-        agreement, document, until, rule,
+        basis, method, day, controller, direction, counterparty, None if subject is None else subject_id, kind, items, consents, first,
+        last, agreement, document, until, rule, besides,
     )  # fmt: skip
 
 

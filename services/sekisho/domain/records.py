@@ -1,19 +1,44 @@
-"""Third-party-provision records: who owes one, with which particulars, kept how long (records.md; ER 20, 21).
+"""Third-party-provision records: who owes one, with which particulars, kept how long (records.md; ER 19-21, 22-25, 27-29).
 
-Now: `provision.consent`, for a provision to a third party in Japan on consent and for the use of another's data that
-rests on consent (ACC-5). A corporation's data owes none.
+What is provided or received is found of an allowed request; then why no record is owed of it, if so; then the record, each
+row of records.md's first table with its particulars. One that would lack a particular is not written: the request is
+refused (REQ-5).
 """
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Final
 
-from sekisho.domain.book import BatchAgreement
+from sekisho.domain import recording
 from sekisho.domain.case import Case
 from sekisho.domain.question import OPENING_KINDS, Question, RecordFrame
-from sekisho.domain.retention import retention
-from sekisho.domain.verdict import Counterparty, RecordContent, ServedConsent
+from sekisho.domain.rules import acc, exc, recv
+from sekisho.domain.verdict import Besides, RecordContent, ServedConsent
 from sekisho.domain.vocabulary import RecordExemption
+
+_BY_EXCEPTION: Final[dict[str, RecordExemption]] = {
+    "EXC-1": "law",
+    "EXC-2": "life_body_property",
+    "EXC-3": "public_health",
+    "EXC-4": "state_cooperation",
+    "EXC-5": "academic",
+    "EXC-6": "academic",
+    "EXC-7": "academic",
+}
+_BY_RELATION: Final[dict[str, RecordExemption]] = {
+    "on_behalf_of_subject": "by_subject",
+    "same_entity": "not_third_party",
+    "subject": "not_third_party",
+    "state_body": "state_body",
+}
+_WITHIN_27_5: Final[dict[str, RecordExemption]] = {
+    "entrustment": "entrustment",
+    "succession": "succession",
+    "joint_use": "joint_use",
+}
+_PROVISION: Final = frozenset({"provision"})
+_FOREIGN: Final = frozenset({"foreign_provision"})
+_REFERABLE: Final = frozenset({"referable"})
 
 
 class ParticularsMissingError(Exception):
@@ -25,61 +50,110 @@ class ParticularsMissingError(Exception):
 
 
 def recorded_items(case: Case) -> tuple[str, ...]:
-    """The items that the allowed request provides to a third party on consent; empty where nothing is."""
-    question, opened = case.question, case.on_consent
-    if question.action == "use":
-        return tuple([item for item in question.all_ids if item in opened]) if opened else ()
-    recipient = question.named
-    return question.all_ids if recipient is not None and recipient.relation == "third_party" else ()
+    """The items that the allowed request provides to, or receives from, another; empty where it does neither."""
+    question = case.question
+    if question.action != "use":
+        return question.all_ids
+    opened = case.on_consent
+    if opened:
+        return tuple([item for item in question.all_ids if item in opened])
+    if not (question.foreign_hands and question.freed and exc.opens(question, case.request)):
+        return ()
+    by_exception = {
+        asked.id
+        for purpose in question.purposes
+        for asked in acc.unopened(question, case.request, purpose.id)
+    }
+    return tuple([item for item in question.all_ids if item in by_exception])
 
 
 def exemption(case: Case, items: tuple[str, ...]) -> RecordExemption | None:
-    """Why no record is owed for what is provided; None where one is owed or nothing is provided."""
-    return "corporation" if items and not case.question.individual else None
+    """Why no record is owed for what is provided or received; None where one is owed, or there is nothing.
+
+    Where several hold, the first in rulebook.md's order: corporation, EXC, by_subject, not_third_party, state_body, 27(5).
+    """
+    question = case.question
+    if not items:
+        return None
+    if not question.individual:
+        return "corporation"
+    if question.lifted is not None:
+        return _BY_EXCEPTION[question.lifted.rule]
+    if question.action == "use":
+        return None
+    if question.action == "receive":
+        return recv.freed(question, case.request)
+    return _of_provision(case)
 
 
-def _frame(question: Question) -> RecordFrame:
-    """Found once a question, and kept by it alone: 1.7 of 16 µs of a recorded provision (make bench)."""
-    if question.frame is None:
-        question.frame = _framed(question)
-    return question.frame
-
-
-def _framed(question: Question) -> RecordFrame:
-    counterparty = _counterparty(question)
-    missing = []
-    if not counterparty.name:
-        missing.append("recipient.name")
-    if not counterparty.address:
-        missing.append("recipient.address")
-    if not counterparty.representative:
-        missing.append("recipient.representative")
-    first, last = _span(question)
-    kept = retention(question.record.method, question.day, last)
-    return RecordFrame(counterparty, tuple(missing), first, last, kept)
+def _of_provision(case: Case) -> RecordExemption | None:
+    """Of what is provided; abroad on Art. 28 consent only the exceptions exempt (APPI 29(1))."""
+    question, recipient = case.question, case.question.named
+    relation = None if recipient is None else recipient.relation
+    if recipient is None or relation is None:
+        return None
+    if relation in ("on_behalf_of_subject", "same_entity", "subject"):
+        return _BY_RELATION[relation]
+    known = question.book.organizations.get(recipient.id)
+    if relation == "state_body" or (known is not None and known.state_body):
+        return "state_body"
+    if question.abroad:
+        return None
+    if relation in _WITHIN_27_5:
+        return None if _carrying(case, question.all_ids) else _WITHIN_27_5[relation]
+    return "bid_due_diligence" if recv.bids(question, case.request) else None
 
 
 def record(case: Case, items: tuple[str, ...]) -> RecordContent:
-    """The record of an allowed provision. Raises ParticularsMissingError (REQ-5)."""
-    frame, question = _frame(case.question), case.question
+    """The record of an allowed provision or receipt. Raises ParticularsMissingError (REQ-5)."""
+    question = case.question
+    frame = question.frame
+    if frame is None:
+        # found once a question, and kept by it alone: 1.7 of 16 µs of a recorded provision (make bench)
+        frame = question.frame = recording.framed(question, case.request)
     missing = list(frame.missing)
     if question.record.method != "individual":
-        missing += _method_faults(question, frame, items)
-    consents = _carrying(case, items)
-    if not consents:
-        missing.append("consent")
+        missing += recording.method_faults(question, frame, items)
+    consents = _carrying(case, items) if frame.basis in recording.ON_CONSENT else ()
+    besides = frame.besides
+    if besides is None:
+        if not consents:
+            missing.append("consent")
+    else:
+        besides = _stated(case, frame, besides, items, consents, missing)
     if missing:
         raise ParticularsMissingError(missing)
-    return _content(case, frame, items, consents)
+    return _content(case, frame, items, consents, besides)
+
+
+def _stated(
+    case: Case,
+    frame: RecordFrame,
+    besides: Besides,
+    items: tuple[str, ...],
+    consents: tuple[ServedConsent, ...],
+    missing: list[str],
+) -> Besides | None:
+    """What the record states, now that the consents are known; what it lacks is added to `missing`."""
+    if frame.basis == "provision.foreign_consent":
+        if not consents:
+            missing.append("consent")
+        return besides._replace(foreign=recording.foreign_of(case, consents))
+    if frame.basis == "provision.consent":  # on the assignment of a claim: expressly, or presumed
+        covered = {item for consent in consents for item in consent.serves}
+        return None if covered.issuperset(items) else besides
+    if frame.basis in ("referable.provision", "referable.receipt"):
+        return recording.of_referable(case, frame, besides, consents, missing)
+    return besides
 
 
 def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
     """The consents that the provision rests on: to it, and not those that lift the wall or give a purpose alone."""
-    use = case.request.action == "use"
-    kinds = OPENING_KINDS if use else ("provision",)
+    question, use = case.question, case.request.action == "use"
+    kinds = OPENING_KINDS if use else _kinds(question)
     names = case.request.requester.organization if use else None
     carried: dict[int, dict[str, None]] = {}
-    for purpose in case.question.purposes:
+    for purpose in question.purposes:
         examined, _ = case.candidates.get((purpose.id, names), ((), {}))
         for place, kind, failed, shown in examined:
             if kind in kinds and not failed and shown is not None:
@@ -95,79 +169,38 @@ def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
     )
 
 
-def _counterparty(question: Question) -> Counterparty:
-    """The recipient as the request names it; for use of another's data the requester, as registered (ACC-5)."""
-    recipient = question.named
-    if question.action == "provide" and recipient is not None:
-        known = question.book.organizations.get(recipient.id)
-        country = known.country if known is not None else recipient.country
-        return Counterparty(
-            recipient.id, recipient.name, recipient.address, recipient.representative, country
-        )
-    requester = question.organization
-    assert requester is not None
-    return Counterparty(
-        requester.id, requester.name, requester.address, requester.representative, requester.country
-    )
-
-
-def _method_faults(question: Question, frame: RecordFrame, items: tuple[str, ...]) -> list[str]:
-    wanted, day = question.record, question.day
-    faults = ["record.first_provision"] if frame.first is not None and frame.first > day else []
-    if frame.last is not None and frame.last < day:
-        faults.append("record.last_provision")  # this provision is later: retention would end too early
-    if wanted.method == "contract":
-        return faults if wanted.document else ["record.document", *faults]
-    agreement = question.book.agreements.get(wanted.agreement or "")
-    assert question.holder is not None
-    fits = (
-        isinstance(agreement, BatchAgreement)
-        and agreement.provider == question.holder.organization
-        and agreement.recipient == frame.counterparty.id
-        and agreement.items.issuperset(items)
-        and all(purpose.id == agreement.purpose for purpose in question.purposes)
-        and agreement.first_provision <= day
-        and (agreement.last_provision is None or day <= agreement.last_provision)
-    )
-    return faults if fits else ["record.agreement", *faults]
+def _kinds(question: Question) -> frozenset[str]:
+    if question.referable:
+        return _REFERABLE
+    return _FOREIGN if question.abroad else _PROVISION
 
 
 def _content(
-    case: Case, frame: RecordFrame, items: tuple[str, ...], consents: tuple[ServedConsent, ...]
+    case: Case,
+    frame: RecordFrame,
+    items: tuple[str, ...],
+    consents: tuple[ServedConsent, ...],
+    besides: Besides | None,
 ) -> RecordContent:
     question, request = case.question, case.request
-    wanted = question.record
+    wanted, nobody = question.record, frame.basis == "referable.provision"
     assert question.holder is not None
     return RecordContent(  # by position: half a microsecond less than by name
-        "provision.consent",
+        frame.basis,
         wanted.method,
         question.day,
         question.holder.organization,
-        "provision",
+        "receipt" if question.action == "receive" else "provision",
         frame.counterparty,
-        request.subject_id,
-        request.subject_kind,
+        None if nobody else request.subject_id,
+        None if nobody else request.subject_kind,
         items,
-        consents,
+        () if nobody else consents,
         frame.first,
         frame.last,
         wanted.agreement if wanted.method == "batch" else None,
         wanted.document if wanted.method == "contract" else None,
         frame.kept.until,
         frame.kept.rule,
+        besides,
     )
-
-
-def _span(question: Question) -> tuple[date | None, date | None]:
-    """First and last provision day, of a batch or contract.
-
-    The agreement tells what the request does not; of two last days the later counts: retention is never shortened.
-    """
-    wanted = question.record
-    if wanted.method == "individual":
-        return None, None
-    agreement = question.book.agreements.get(wanted.agreement or "") if wanted.method == "batch" else None
-    if not isinstance(agreement, BatchAgreement):
-        return wanted.first_provision, wanted.last_provision
-    lasts = [day for day in (wanted.last_provision, agreement.last_provision) if day is not None]
-    return wanted.first_provision or agreement.first_provision, max(lasts, default=None)

@@ -63,6 +63,7 @@ class Recipient(NamedTuple):
     contact: str | None = None
     referable_consent: ReferableConsent | None = None
     deletes_unless_awarded: bool | None = None
+    unspecified_many: bool | None = None
 
 
 class LegalBasis(NamedTuple):

@@ -63,8 +63,25 @@ class Counterparty(NamedTuple):
     unspecified_many: bool = False
 
 
+class Besides(NamedTuple):
+    """What a record states that one of a provision on consent in Japan does not.
+
+    `statement` names a text of the rulebook (None: no consent is stated), `told` fills its placeholders; `foreign` is what
+    was told of the country, by name.
+    """
+
+    statement: str | None = None
+    told: tuple[tuple[str, str], ...] = ()
+    acquisition: str | None = None
+    ppc_publication: str | None = None
+    foreign: tuple[tuple[str, str | None], ...] | None = None
+
+
 class RecordContent(NamedTuple):
-    """The particulars of a third-party-provision record (records.md, first table); days are Asia/Tokyo."""
+    """The particulars of a third-party-provision record (records.md, first table); days are Asia/Tokyo.
+
+    `referable.provision` has no person, and names no consent that would tell of one.
+    """
 
     basis: RecordBasis
     method: RecordMethod
@@ -72,8 +89,8 @@ class RecordContent(NamedTuple):
     controller: str
     direction: str
     counterparty: Counterparty
-    subject_id: str
-    subject_kind: SubjectKind
+    subject_id: str | None
+    subject_kind: SubjectKind | None
     items: tuple[str, ...]
     consents: tuple[ServedConsent, ...]
     first_provision: date | None
@@ -82,6 +99,8 @@ class RecordContent(NamedTuple):
     document: str | None
     retain_until: date | None
     retention_rule: str
+    besides: Besides | None = None
+    """None: a provision on consent in Japan, whose consents are stated by the rulebook's `record_statement`."""
 
 
 class Verdict(NamedTuple):

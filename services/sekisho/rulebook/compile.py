@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
-from sekisho.domain.book import Rulebook
+from sekisho.domain.book import Rulebook, Text
 from sekisho.rulebook import compile_agreements, compile_grounds, compile_rules, compile_world
 from sekisho.rulebook.canonical import digest
-from sekisho.rulebook.model import Sources
+from sekisho.rulebook.model import RecordStatements, Sources
 from sekisho.rulebook.problems import Problem, RulebookError
 from sekisho.rulebook.resolve import Resolver
 from sekisho.rulebook.sources import read
@@ -126,7 +126,12 @@ def _book(resolver: Resolver) -> Rulebook:
         obligations=compile_rules.obligations(resolver),
         bases=compile_rules.bases(resolver),
         record_statement=compile_world.text(sources.rulebook.record_statement),
+        record_statements=_statements(sources.rulebook.record_statements),
     )
+
+
+def _statements(stated: RecordStatements) -> dict[str, Text]:
+    return {name: compile_world.text(getattr(stated, name)) for name in RecordStatements.model_fields}
 
 
 def _terms(terms: Iterable[str]) -> tuple[str, ...]:

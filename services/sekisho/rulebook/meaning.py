@@ -18,7 +18,17 @@ Facts = dict[str, dict[str, Any]]
 """Section → entry → what it says."""
 
 _NO_FACT: Final = frozenset(
-    {"version", "digest", "record_statement", "bases", "obligations", "switched_off", "spans", "reasons"}
+    {
+        "version",
+        "digest",
+        "record_statement",
+        "record_statements",
+        "bases",
+        "obligations",
+        "switched_off",
+        "spans",
+        "reasons",
+    }
 )
 """Names, words, and what is told in a way of its own."""
 _INDEXES: Final = frozenset({"entrustments", "successions", "joint_uses", "opt_outs", "equivalent_systems"})

@@ -56,6 +56,26 @@ from sekisho.rulebook.model_world import (
 )
 
 
+class RecordStatements(Source):
+    """What records state of consent that do not rest on one held, in Japan (ER 20(1)(ii)イ, 24(1)(ii)(iii)イ, 28(1)(i)).
+
+    `{consents}`, `{how}` and the brackets around them are left out where there are none.
+    """
+
+    presumed: Bilingual
+    """On the assignment of a claim (SV 14 注2ア)."""
+    foreign: Bilingual
+    """Consent to provision to a third party abroad."""
+    received: Bilingual
+    """The provider's consent, of a receipt."""
+    referable: Bilingual
+    """Confirmed as the recipient stated."""
+    referable_held: Bilingual
+    """Confirmed by a consent that the provider obtained itself."""
+    referable_received: Bilingual
+    """The receiver's own consent."""
+
+
 class Meta(Source):
     """The rulebook itself; `base_day` is the day that its world is made for."""
 
@@ -63,6 +83,7 @@ class Meta(Source):
     base_day: WorldDay
     title: Bilingual
     record_statement: Bilingual
+    record_statements: RecordStatements
 
 
 class CountriesSource(Source):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sekisho.domain.book import Moratorium, Operator
 from sekisho.domain.case import Case
-from sekisho.domain.question import OPENING_KINDS, Need, Question
+from sekisho.domain.question import OPENING_KINDS, Asked, Need, Question
 from sekisho.domain.request import AccessRequest, Requester
 from sekisho.domain.rules import exc
 from sekisho.domain.verdict import Cite
@@ -174,9 +175,7 @@ def _anothers(question: Question, request: AccessRequest) -> None:
     if exc.opens(question, request):
         return
     for purpose in question.purposes:
-        needing = question.known
-        for items in _opened(question, request, purpose.id):
-            needing = [] if items is None else [asked for asked in needing if asked.id not in items]
+        needing = unopened(question, request, purpose.id)
         question.need(
             Need(
                 kinds=OPENING_KINDS,
@@ -189,6 +188,14 @@ def _anothers(question: Question, request: AccessRequest) -> None:
                 opens=True,
             )
         )
+
+
+def unopened(question: Question, request: AccessRequest, purpose: str) -> Sequence[Asked]:
+    """The items that nothing registered opens to the requester for a purpose."""
+    needing = question.known
+    for items in _opened(question, request, purpose):
+        needing = [] if items is None else [asked for asked in needing if asked.id not in items]
+    return needing
 
 
 def _opened(question: Question, request: AccessRequest, purpose: str) -> list[frozenset[str] | None]:

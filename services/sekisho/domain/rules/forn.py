@@ -72,8 +72,7 @@ def _impaired(question: Question, recipient: Recipient) -> bool:
 def _on_consent(question: Question, recipient: Recipient) -> None:
     """FORN-4; an overdue review is told beside (FORN-2), for with it no consent would be needed."""
     overdue = any(
-        system.review_due < question.day
-        for system in question.book.equivalent_systems.get(recipient.id, ())
+        system.review_due < question.day for system in question.book.equivalent_systems.get(recipient.id, ())
     )
     needing = tuple(question.personal)
     for purpose in question.purposes:
