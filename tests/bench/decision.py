@@ -1,23 +1,36 @@
-"""The common decisions whose cost is measured: 1 to 3 items, up to 3 consents, the fold included."""
+"""The decisions whose cost is measured, the fold included: the common ones (1 to 3 items, up to 3 consents) and hard ones."""
 
 from __future__ import annotations
 
 import itertools
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from sekisho.domain.book import Rulebook
-from sekisho.domain.decision import decide
-from sekisho.domain.events import ConsentEvent, ConsentGranted, ConsentRecipient, Position, Terms
+from sekisho.domain.decision import decide, decide_in_full
+from sekisho.domain.events import (
+    ConsentEvent,
+    ConsentGranted,
+    ConsentRecipient,
+    ForeignInformation,
+    Position,
+    Terms,
+)
 from sekisho.domain.request import AccessRequest, Activity, Recipient, Requester
+from sekisho.domain.verdict import Verdict
 from sekisho.domain.vocabulary import Effect
 
 AT = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 GIVEN = datetime(2026, 10, 1, 0, 30, tzinfo=UTC)
 COPIES = 64
+ABROAD = "overseas-ops-us"
 ITEMS = ("customer.name", "savings.maturity_date", "savings.balance")
+
+
+Decide = Callable[[AccessRequest, Iterable[ConsentEvent], Rulebook, datetime], Verdict]
+IN_FULL: Decide = decide_in_full
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class Common:
     events: tuple[ConsentEvent, ...]
     effect: Effect
 
-    def run(self, book: Rulebook) -> Callable[[], object]:
+    def run(self, book: Rulebook, decide: Decide = decide) -> Callable[[], object]:
         """The call to be timed, after checking its answer once.
 
         Each call gets objects of its own, as the gate's decoder makes them: nothing is found equal for being the same.
@@ -99,4 +112,43 @@ def commons() -> tuple[Common, ...]:
         ),
         Common("deny: 3 items, 2 near misses", _solicitation(ITEMS), (expired, oral), "deny"),
         Common("provide: 1 item, 1 consent, record", provide, (_provision(),), "allow"),
+    )
+
+
+PURPOSES = ("savings.administration", "savings.maturity_notice", "complaint.handling")
+
+
+def _abroad(number: int) -> ConsentGranted:
+    """A consent to provision abroad (APPI 28) that passes every clause."""
+    shown = tuple([ConsentRecipient(ABROAD, ABROAD, "+1-555-0100", each) for each in PURPOSES])
+    told = ForeignInformation("US", "制度の概要", "受領者の措置")
+    return replace(
+        consent(number),
+        kind="foreign_provision",
+        purposes=frozenset(PURPOSES),
+        recipients=shown,
+        foreign=told,
+    )
+
+
+def hards() -> tuple[Common, ...]:
+    """3 items, 3 purposes, 5 consents, provision to a third party abroad: one of the consents serves, or none does."""
+    recipient = Recipient(ABROAD, "third_party", f"{ABROAD} 株式会社", "1 Main Street", "Doe", "US")
+    asked = AccessRequest(
+        request_id="r-3", requested_at=AT, requester=Requester("savings-bank", "deposit", "core-banking"),
+        subject_id="C-000001", subject_kind="individual", action="provide", holder="savings-bank", items=ITEMS,
+        purpose=PURPOSES[0], anticipated_purposes=PURPOSES[1:], activity=Activity("maintenance", "none"),
+        recipient=recipient,
+    )  # fmt: skip
+    terms = consent(1).terms or Terms()
+    bad = (
+        replace(_abroad(2), terms=replace(terms, valid_until=date(2026, 11, 20))),
+        replace(_abroad(3), foreign=None),
+        replace(_provision(), recipients=(ConsentRecipient(ABROAD, ABROAD, "+1-555-0100", PURPOSES[0]),)),
+        consent(4),
+    )
+    uncertain = replace(_abroad(5), method="oral", bundled=None)
+    return (
+        Common("hard: abroad, 1 of 5 consents serves, record", asked, (_abroad(1), *bad), "allow"),
+        Common("hard: abroad, none of 5 consents serves", asked, (uncertain, *bad), "deny"),
     )
