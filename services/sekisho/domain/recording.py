@@ -41,6 +41,8 @@ def framed(question: Question, request: AccessRequest) -> RecordFrame:
     counterparty = _counterparty(question, request, basis)
     missing += _nameless(counterparty, basis)
     besides = _besides(question, request, basis)
+    if question.action == "receive" and besides and besides.statement == "presumed":
+        missing += _beyond_presumption(question)
     if basis.startswith("receipt.") and not (besides and besides.acquisition):
         missing.append("receipt.acquisition")
     if basis == "receipt.opt_out" and not (besides and besides.ppc_publication):
@@ -51,6 +53,17 @@ def framed(question: Question, request: AccessRequest) -> RecordFrame:
     )
     kept = retention(question.record.method, question.day, last, article=article)
     return RecordFrame(counterparty, tuple(missing), first, last, kept, basis, besides)
+
+
+def _beyond_presumption(question: Question) -> list[str]:
+    """What no presumed consent covers on the assignment of a claim: it needs an express one, and is to be received on it."""
+    presumed = question.book.presumed
+    within = all(
+        any(purpose.id in each.purposes and asked.id in each.items for each in presumed)
+        for purpose in question.purposes
+        for asked in question.known
+    )
+    return [] if within else ["receipt.basis"]
 
 
 def _receives(basis: RecordBasis) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from sekisho.domain import recording
 from sekisho.domain.case import Case
+from sekisho.domain.clauses import CREDITORS
 from sekisho.domain.question import OPENING_KINDS, Question, RecordFrame
 from sekisho.domain.rules import acc, exc, recv
 from sekisho.domain.verdict import Besides, RecordContent, ServedConsent
@@ -37,6 +38,7 @@ _WITHIN_27_5: Final[dict[str, RecordExemption]] = {
     "joint_use": "joint_use",
 }
 _PROVISION: Final = frozenset({"provision"})
+_OR_THE_CREDITORS: Final = frozenset({"provision", CREDITORS})
 _FOREIGN: Final = frozenset({"foreign_provision"})
 _REFERABLE: Final = frozenset({"referable"})
 
@@ -100,7 +102,7 @@ def _of_provision(case: Case) -> RecordExemption | None:
     if question.abroad:
         return None
     if relation in _WITHIN_27_5:
-        return None if _carrying(case, question.all_ids) else _WITHIN_27_5[relation]
+        return _WITHIN_27_5[relation]
     return "bid_due_diligence" if recv.bids(question, case.request) else None
 
 
@@ -172,7 +174,9 @@ def _carrying(case: Case, items: tuple[str, ...]) -> tuple[ServedConsent, ...]:
 def _kinds(question: Question) -> frozenset[str]:
     if question.referable:
         return _REFERABLE
-    return _FOREIGN if question.abroad else _PROVISION
+    if question.abroad:
+        return _FOREIGN
+    return _OR_THE_CREDITORS if question.creditors else _PROVISION
 
 
 def _content(
