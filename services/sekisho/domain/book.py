@@ -148,6 +148,8 @@ class Succession:
     effective_on: date
     items: frozenset[str] | None
     purposes: frozenset[str] | None
+    holder: str | None = None
+    """The successor's holder id under which the data stand, where they are kept apart."""
 
 
 class NoticeChanges(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sekisho.domain.calendar import months_end
 from sekisho.domain.vocabulary import MAIN_BUSINESS, SIDE_BUSINESS
-from sekisho.rulebook.compile_agreements import missing_particulars
+from sekisho.rulebook.compile_joint_use import missing_particulars
 from sekisho.rulebook.findings import Findings, covering, pairs, some
 from sekisho.rulebook.model_agreements import JointUseSource
 from sekisho.rulebook.yamltree import Path

@@ -18,7 +18,8 @@ from sekisho.domain.book import (
     Succession,
 )
 from sekisho.domain.calendar import months_end
-from sekisho.rulebook.model_agreements import EntrustmentSource, JointUseSource, SuccessionSource
+from sekisho.rulebook.compile_joint_use import joint_use
+from sekisho.rulebook.model_agreements import EntrustmentSource, SuccessionSource
 from sekisho.rulebook.resolve import AGREEMENT_SECTIONS, Resolver
 from sekisho.rulebook.yamltree import Path
 
@@ -31,7 +32,7 @@ def agreements(resolver: Resolver) -> dict[str, Agreement]:
     found += [_entrustment(resolver, name, source) for name, source in sources.entrustments.items()]
     found += _batches(resolver)
     found += [_succession(resolver, name, source) for name, source in sources.successions.items()]
-    found += [_joint_use(resolver, name, source) for name, source in sources.joint_uses.items()]
+    found += [joint_use(resolver, name, source) for name, source in sources.joint_uses.items()]
     found += _opt_outs(resolver)
     found += _equivalent_systems(resolver)
     return {agreement.id: agreement for agreement in found}
@@ -90,37 +91,8 @@ def _succession(resolver: Resolver, name: str, source: SuccessionSource) -> Succ
         effective_on=source.effective_on,
         items=resolver.optional_items((*path, "items"), source.items),
         purposes=resolver.optional_purposes((*path, "purposes"), source.purposes),
+        holder=source.holder,
     )
-
-
-def _joint_use(resolver: Resolver, name: str, source: JointUseSource) -> JointUse:
-    path: Path = ("joint_uses", name)
-    if source.responsible is not None:
-        resolver.organization((*path, "responsible", "organization"), source.responsible.organization)
-    return JointUse(
-        id=name,
-        published_on=source.published_on,
-        items=resolver.items((*path, "items"), source.items),
-        users=resolver.organizations((*path, "users"), source.users),
-        purposes=resolver.purposes((*path, "purposes"), source.purposes),
-        complete=not missing_particulars(source),
-    )
-
-
-def missing_particulars(source: JointUseSource) -> tuple[str, ...]:
-    """Which of the five particulars of APPI 27(5)(iii) a notice lacks; the responsible party's in detail."""
-    responsible = source.responsible
-    stated = {
-        "that it is joint use": source.states_joint_use,
-        "the items": bool(source.items),
-        "the range of users": bool(source.users),
-        "the purposes": bool(source.purposes),
-        "the responsible party": responsible is not None,
-        "the responsible party's address": responsible is None or responsible.address is not None,
-        "the responsible party's representative": responsible is None
-        or responsible.representative is not None,
-    }
-    return tuple(particular for particular, there in stated.items() if not there)
 
 
 def _opt_outs(resolver: Resolver) -> Iterable[OptOut]:
@@ -211,11 +183,11 @@ def by_succession(found: Iterable[Agreement]) -> dict[tuple[str, str], tuple[Suc
 
 
 def by_user(found: Iterable[Agreement]) -> dict[str, tuple[JointUse, ...]]:
-    """Joint-use notices by each of their users."""
+    """Joint-use notices by each of their users, those added since among them."""
     grouped: dict[str, list[JointUse]] = defaultdict(list)
     for agreement in found:
         if isinstance(agreement, JointUse):
-            for user in sorted(agreement.users):
+            for user in sorted({*agreement.users, *agreement.changes.users, *agreement.changes.heirs}):
                 grouped[user].append(agreement)
     return {user: tuple(notices) for user, notices in grouped.items()}
 

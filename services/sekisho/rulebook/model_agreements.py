@@ -72,8 +72,34 @@ class Responsible(Source):
     representative: Sentence | None = None
 
 
+class ReplacedUser(Source):
+    """A user renamed, or whose business another took over: it stands in the former's place (GL 3-6-3 事例2, 事例3)."""
+
+    user: PlainId
+    by: PlainId
+
+
+class JointUseChange(Source):
+    """A change of a joint use since its notice, from a day on (APPI 27(6); GL 3-6-3).
+
+    `notified_on`: when the person was told of it, or could easily know; not stated: never. It matters for purposes (told
+    before they serve), for another responsible party (told before), and for the responsible party's name, address or
+    representative (`responsible_details`), which are told without delay: by `notify_by` at the latest.
+    """
+
+    since: WorldDay
+    notified_on: WorldDay | None = None
+    add_items: Names = ()
+    add_users: Names = ()
+    replace_users: tuple[ReplacedUser, ...] = ()
+    add_purposes: Names = ()
+    responsible: Responsible | None = None
+    responsible_details: bool = False
+    notify_by: WorldDay | None = None
+
+
 class JointUseSource(Source):
-    """A joint-use notice (PROV-6)."""
+    """A joint-use notice (PROV-6), as published, and what has changed since."""
 
     published_on: WorldDay
     states_joint_use: bool = False
@@ -81,6 +107,7 @@ class JointUseSource(Source):
     users: Names = ()
     purposes: Names = ()
     responsible: Responsible | None = None
+    changes: tuple[JointUseChange, ...] = ()
 
 
 class OptOutSource(Source):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from sekisho.domain import relations
 from sekisho.domain.book import Moratorium, Operator
 from sekisho.domain.case import Case
 from sekisho.domain.question import OPENING_KINDS, Asked, Need, Question
@@ -172,7 +173,7 @@ def _anothers(question: Question, request: AccessRequest) -> None:
     if request.action == "receive":
         question.refuse(NOT_ENTRUSTED)
         return
-    if exc.opens(question, request):
+    if question.freed and exc.opens(question, request):
         return
     for purpose in question.purposes:
         needing = unopened(question, request, purpose.id)
@@ -194,31 +195,26 @@ def unopened(question: Question, request: AccessRequest, purpose: str) -> Sequen
     """The items that nothing registered opens to the requester for a purpose."""
     needing = question.known
     for items in _opened(question, request, purpose):
-        needing = [] if items is None else [asked for asked in needing if asked.id not in items]
+        needing = [asked for asked in needing if asked.id not in items]
     return needing
 
 
-def _opened(question: Question, request: AccessRequest, purpose: str) -> list[frozenset[str] | None]:
-    """The items (None: all) that entrustments, successions and joint-use notices in force open for a purpose."""
+def _opened(question: Question, request: AccessRequest, purpose: str) -> list[frozenset[str]]:
+    """The items that entrustments (to a registered sub-entrustee too), successions and joint-use notices open for a
+    purpose; what was added to a notice since needs the person's consent (PROV-6), so it is not among them."""
     assert question.holder is not None
-    pair = (question.holder.organization, request.requester.organization)
-    day, book = question.day, question.book
-    opened: list[frozenset[str] | None] = [
-        trust.items
-        for trust in book.entrustments.get(pair, ())
-        if purpose in trust.purposes
-        and trust.valid_from <= day
-        and (trust.valid_until is None or day <= trust.valid_until)
+    holder, taker = question.holder.organization, request.requester.organization
+    day, book, asked_for = question.day, question.book, (purpose,)
+    opened = [
+        relations.entrusted(trust, day, asked_for, holder=holder, giver=trust.trustee, taker=taker)
+        for trust in book.entrustments.get((holder, taker), ())
     ]
-    for heir in book.successions.get(pair, ()):
-        if heir.effective_on <= day and (heir.purposes is None or purpose in heir.purposes):
-            opened.append(heir.items)
-    for notice in book.joint_uses.get(pair[1], ()):
-        if (
-            notice.complete
-            and notice.published_on <= day
-            and pair[0] in notice.users
-            and purpose in notice.purposes
-        ):
-            opened.append(notice.items)
-    return opened
+    opened += [
+        relations.succeeded(heir, day, asked_for, holder=holder, taker=taker, items=question.ids)
+        for heir in book.successions.get((holder, taker), ())
+    ]
+    for notice in book.joint_uses.get(taker, ()):
+        if relations.notified(notice, day):
+            found = relations.shared(notice, day, asked_for, holder=holder, taker=taker)
+            opened.append(None if found is None else found.items)
+    return [items for items in opened if items is not None]

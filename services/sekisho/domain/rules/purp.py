@@ -14,23 +14,30 @@ from sekisho.domain.verdict import Cite
 from sekisho.domain.vocabulary import CONSENT_ACQUISITION, INSURANCE_SOLICITATION, NON_PUBLIC, Relation
 
 OUTSIDE: Final = Cite("purpose.outside_specified", "PURP-1")
+OUTSIDE_PREDECESSORS: Final = Cite("purpose.outside_specified", "PURP-3")
+OUTSIDE_PROVIDERS: Final = Cite("purpose.outside_specified", "PURP-6")
 ACQUISITION_SCOPE: Final = Cite("purpose.consent_acquisition_scope", "PURP-4")
 PROVISION_NOT_SPECIFIED: Final = Cite("purpose.provision_not_specified", "PURP-5")
 ENDED: Final = Cite("purpose.ended", "PURP-7")
 
-REASONS: Final = (OUTSIDE, ACQUISITION_SCOPE, PROVISION_NOT_SPECIFIED, ENDED)
+OUTSIDES: Final = frozenset({OUTSIDE, OUTSIDE_PREDECESSORS, OUTSIDE_PROVIDERS})
+REASONS: Final = (
+    OUTSIDE, OUTSIDE_PREDECESSORS, ACQUISITION_SCOPE, PROVISION_NOT_SPECIFIED, OUTSIDE_PROVIDERS, ENDED,
+)  # fmt: skip
 
 SPECIFIED: Final = Cite("basis.specified_purpose", "PURP-1")
 BY_CONSENT: Final = Cite("basis.consent", "PURP-1")
+RELATED: Final = Cite("basis.related_purpose", "PURP-2")
 ACQUISITION: Final = Cite("basis.consent_acquisition", "PURP-4")
-BASES: Final = (SPECIFIED, BY_CONSENT, ACQUISITION)
+BASES: Final = (SPECIFIED, BY_CONSENT, RELATED, ACQUISITION)
 
 _OWN: Final = frozenset({"purpose", "cross_sell"})
 _WITH_RECIPIENT: Final = frozenset({"purpose", "cross_sell", "provision"})
 _SENSITIVE: Final = frozenset({"sensitive"})
 _PROVISION: Final = frozenset({"provision"})
+_PROVISION_ABROAD: Final = frozenset({"provision", "foreign_provision"})
 _ON_CONSENT: Final = frozenset({"third_party", "claim_assignment"})
-"""Relations for which a consent to the provision satisfies PURP-5; abroad, that is FORN's consent."""
+"""Relations for which a consent to the provision satisfies PURP-5, abroad one to a provision abroad too."""
 _PUBLIC: Final = frozenset({"attribute", "relationship"})
 
 
@@ -51,29 +58,28 @@ def _limits(question: Question, request: AccessRequest, lifted: bool) -> None:
                 _acquisition(question, request, asked, lifted)
         else:
             _purpose(question, request, purpose.id, lifted)
-    relation = _provided_as(question, request)
+    relation = _provided_as(request)
     excepted = question.lifted is not None and relation != "opt_out"
     if question.individual and relation is not None and not excepted:
         _provision(question, request, relation)
 
 
-def _provided_as(question: Question, request: AccessRequest) -> Relation | None:
-    """The relation of a provision that must be specified (PURP-5); None for others, and abroad for those on consent."""
+def _provided_as(request: AccessRequest) -> Relation | None:
+    """The relation of a provision that must be specified (PURP-5); None for others."""
     recipient = request.recipient
     if request.action != "provide" or recipient is None:
         return None
-    on_consent = recipient.relation in _ON_CONSENT and in_japan(recipient, question.book)
-    return recipient.relation if on_consent or recipient.relation == "opt_out" else None
+    return recipient.relation if recipient.relation in (*_ON_CONSENT, "opt_out") else None
 
 
 def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: bool) -> None:
-    """PURP-1: specified for this holder and item, or the person's consent for it."""
+    """PURP-1: specified for this holder and item, or related to what is, or the person's consent for it."""
     by_class: dict[bool, list[Asked]] = {False: [], True: []}
     for asked in question.known:
         assert asked.item is not None
-        found = question.book.specified.get((request.holder, asked.id))
-        if found is not None and _is_specified(question, request, found, asked, purpose):
-            asked.bases.append(SPECIFIED)
+        within = _within(question, request, asked.id, purpose)
+        if within is not None:
+            asked.bases.append(within)
         else:
             by_class[asked.item.item_class == "sensitive"].append(asked)
     if lifted:
@@ -86,7 +92,7 @@ def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: b
                 kinds=kinds | _SENSITIVE if sensitive else kinds,
                 purpose=purpose,
                 asked=tuple(needing),
-                own=(OUTSIDE,) * len(needing),
+                own=tuple([_outside(question, request, asked.id, purpose) for asked in needing]),
                 beside=True,
                 serves=BY_CONSENT,
                 also=implied,
@@ -95,19 +101,56 @@ def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: b
         )
 
 
-def _is_specified(
-    question: Question, request: AccessRequest, found: Specified, asked: Asked, purpose: str
-) -> bool:
-    """Always, for the product provider, or for a sensitive item on a ground of SENS that covers it."""
+def _within(question: Question, request: AccessRequest, item: str, purpose: str) -> Cite | None:
+    """Whether the purpose is specified for the item, for this provider's product or on a ground too, or related to one."""
+    found = question.book.specified.get((request.holder, item))
+    if found is None or question.holder is None:
+        return None
     if purpose in found.purposes or _for_provider(request, found, purpose):
-        return True
-    return purpose in found.on_ground and sens.is_on_ground(question, request, asked.id)
+        return SPECIFIED
+    if purpose in found.on_ground and sens.is_on_ground(question, request, item):
+        return SPECIFIED
+    for relation in question.book.related.get(question.holder.organization, ()):
+        told = relation.related == purpose and relation.published_on <= question.day
+        if told and (
+            relation.specified in found.purposes or _for_provider(request, found, relation.specified)
+        ):
+            return RELATED
+    return None
 
 
 def _for_provider(request: AccessRequest, found: Specified, purpose: str) -> bool:
     """A purpose specified for one product provider alone (a multi-insurer agent's; null is in doubt: outside)."""
     provider = request.product_provider
     return provider is not None and purpose in found.by_provider.get(provider, ())
+
+
+def _outside(question: Question, request: AccessRequest, item: str, purpose: str) -> Cite:
+    """The rule that closes a purpose: that of another provider's product (PURP-6), one that the successor alone has
+    specified for its own data (PURP-3), or any other (PURP-1)."""
+    specified = question.book.specified
+    found = specified.get((request.holder, item))
+    if found is not None and any(purpose in purposes for purposes in found.by_provider.values()):
+        return OUTSIDE_PROVIDERS
+    for successor in _successors(question, request):
+        own = specified.get((successor, item))
+        if own is not None and purpose in own.purposes:
+            return OUTSIDE_PREDECESSORS
+    return OUTSIDE
+
+
+def _successors(question: Question, request: AccessRequest) -> list[str]:
+    """Who took the holder's data over with a business: they stand under its holder id, or still under the predecessor's."""
+    return [
+        heir.successor
+        for heirs in question.book.successions.values()
+        for heir in heirs
+        if heir.effective_on <= question.day
+        and (
+            heir.holder == request.holder
+            or (heir.predecessor, heir.successor) == (request.holder, request.requester.organization)
+        )
+    ]
 
 
 def _acquisition(question: Question, request: AccessRequest, asked: Asked, lifted: bool) -> None:
@@ -138,9 +181,12 @@ def _provision(question: Question, request: AccessRequest, relation: Relation) -
         for asked in needing:
             asked.reasons.append(PROVISION_NOT_SPECIFIED)
         return
+    recipient = request.recipient
+    abroad = recipient is not None and not in_japan(recipient, question.book)
     own = (PROVISION_NOT_SPECIFIED,) * len(needing)
     for purpose in question.purposes:
-        question.need(Need(_PROVISION, purpose.id, needing, own, beside=True, clauses=False))
+        kinds = _PROVISION_ABROAD if abroad else _PROVISION
+        question.need(Need(kinds, purpose.id, needing, own, beside=True, clauses=False))
 
 
 def _ended(question: Question, request: AccessRequest) -> None:

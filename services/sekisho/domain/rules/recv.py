@@ -63,6 +63,8 @@ def freed(question: Question, request: AccessRequest) -> RecordExemption | None:
     proven = question.proven
     if proven in ("subject", "on_behalf_of_subject", "same_entity"):
         return _FREEING[proven]
+    if receipt.basis == "subject_request" and _is_referred(request):
+        return "by_subject"
     if _from_state_body(question, receipt):
         return "state_body"
     if proven in _FREEING:
@@ -82,6 +84,12 @@ def bids(question: Question, request: AccessRequest) -> bool:
     )
 
 
+def _is_referred(request: AccessRequest) -> bool:
+    """Whether the person's own request is claimed with its reference (PROV-10)."""
+    claimed = request.legal_basis
+    return claimed is not None and claimed.kind == "subject_request" and exc.told(claimed.reference)
+
+
 def _from_state_body(question: Question, receipt: Receipt) -> bool:
     known = question.book.organizations.get(receipt.provider.id) if receipt.provider is not None else None
     return known is not None and known.state_body
@@ -89,7 +97,7 @@ def _from_state_body(question: Question, receipt: Receipt) -> bool:
 
 def _is_carried(question: Question) -> bool:
     """RECV-4: whether a purpose that is not specified is carried by a consent, if any serves, or by an exception."""
-    if any(purp.OUTSIDE in need.own for need in question.needs):
+    if any(not purp.OUTSIDES.isdisjoint(need.own) for need in question.needs):
         return True
     return question.lifted is not None and any(
         sum(basis in _WITHIN for basis in asked.bases) < len(question.purposes) for asked in question.known
@@ -100,7 +108,9 @@ def _is_confirmed(question: Question, request: AccessRequest, receipt: Receipt) 
     """RECV-1: freed from it, or the provider and how it acquired the data are confirmed, by a document shown."""
     if question.lifted is not None or freed(question, request) is not None:
         return True
-    if receipt.basis in _CLAIMS:
+    if receipt.basis in _CLAIMS or (
+        receipt.basis == "claim_assignment" and question.proven != "claim_assignment"
+    ):
         return False
     if not _is_known(receipt.provider, natural=receipt.basis == "private"):
         return False

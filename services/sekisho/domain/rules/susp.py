@@ -8,6 +8,7 @@ from typing import Final
 from sekisho.domain.case import Case
 from sekisho.domain.events import SuspensionOrdered
 from sekisho.domain.question import Asked
+from sekisho.domain.rules import acc, exc
 from sekisho.domain.verdict import Cite
 
 USE: Final = Cite("subject.use_suspended", "SUSP-1")
@@ -19,6 +20,9 @@ REASONS: Final = (USE, PROVISION, OTHERS_USE, OTHERS_PROVISION)
 
 _TO_THIRD_PARTIES: Final = frozenset({"third_party", "opt_out", "claim_assignment", "state_body"})
 """Relations that are provision by the company to a third party; 27(5) and the person's own are not (SUSP-2)."""
+_WITHIN: Final = frozenset({"entrustment", "joint_use", "same_entity"})
+"""Relations in which what is handed over goes on being used as the holder's own: a stop of use reaches it. A succession
+hands the business over, stop and all, and the person's own wish is no use by the company."""
 
 
 def judge(case: Case) -> None:
@@ -26,28 +30,42 @@ def judge(case: Case) -> None:
     question, request = case.question, case.request
     if not case.state.suspensions or not question.individual or question.holder is None:
         return
-    if question.by_law:
+    if question.by_law or request.action == "receive":
         return
-    if request.action == "use":
+    recipient = request.recipient if request.action == "provide" else None
+    relation = None if recipient is None else recipient.relation
+    if request.action == "use" or relation in _WITHIN:
         for reason, asked in _held(case, USE, OTHERS_USE):
             _stop(case, "use", reason, asked)
-        opened = [asked for asked in question.known if asked.id in case.on_consent]
-        _stop(case, "provision", PROVISION, opened)
-    elif request.action == "provide":
-        recipient = request.recipient
-        if recipient is not None and recipient.relation in _TO_THIRD_PARTIES:
-            for reason, asked in _held(case, PROVISION, OTHERS_PROVISION):
-                _stop(case, "provision", reason, asked)
+    if relation in _TO_THIRD_PARTIES:
+        for reason, asked in _held(case, PROVISION, OTHERS_PROVISION):
+            _stop(case, "provision", reason, asked)
+    if question.foreign_hands:
+        _stop(case, "provision", PROVISION, _provided(case))
+
+
+def _provided(case: Case) -> list[Asked]:
+    """Another's items that are open to the requester by a consent or an exception alone: a provision to it (ACC-5)."""
+    found = case.on_consent | _excepted(case)
+    return [asked for asked in case.question.known if asked.id in found]
+
+
+def _excepted(case: Case) -> set[str]:
+    question, request = case.question, case.request
+    if not question.foreign_hands or question.lifted is None or not exc.opens(question, request):
+        return set()
+    return {asked.id for p in question.purposes for asked in acc.unopened(question, request, p.id)}
 
 
 def _held(case: Case, own: Cite, others: Cite) -> Iterator[tuple[Cite, Sequence[Asked]]]:
-    """SUSP-3 reaches what is held by entrustment, succession or joint use; what needs the person's consent is not."""
+    """SUSP-3 reaches what is held by entrustment, succession or joint use; what needs consent or an exception is not."""
     question = case.question
-    on_consent = {asked.id for need in question.needs if need.opens for asked in need.asked}
-    if not question.foreign_hands or on_consent:
-        yield own, [asked for asked in question.known if not question.foreign_hands or asked.id in on_consent]
-    if question.foreign_hands:
-        yield others, [asked for asked in question.known if asked.id not in on_consent]
+    if not question.foreign_hands:
+        yield own, question.known
+        return
+    apart = {asked.id for need in question.needs if need.opens for asked in need.asked} | _excepted(case)
+    yield own, [asked for asked in question.known if asked.id in apart]
+    yield others, [asked for asked in question.known if asked.id not in apart]
 
 
 def _stop(case: Case, kind: str, reason: Cite, asked_items: Sequence[Asked]) -> None:
