@@ -25,25 +25,24 @@ _RULES: Final = {
     "academic_joint": "EXC-7",
 }
 _ACADEMIC: Final = frozenset({"academic_own", "academic_provision", "academic_joint"})
-_SENSITIVE_ONLY: Final = frozenset(
-    {
-        "inheritance",
-        "identification_document",
-        "claim_specification",
-        "business_consent",
-        "biometric_identification",
-    }
-)
-"""Grounds for sensitive items (SENS-1). They lift nothing, but what is claimed without a reference cannot be checked."""
+_NO_EXCEPTIONS: Final = {
+    "subject_request": "PROV-10",
+    "inheritance": "SENS-1",
+    "identification_document": "SENS-1",
+    "claim_specification": "SENS-1",
+    "business_consent": "SENS-1",
+    "biometric_identification": "SENS-1",
+}
+"""Kinds that lift nothing, and whose they are; without a reference what is claimed cannot be checked, and refuses."""
 
-REFERENCE_MISSING: Final = {kind: Cite("exception.reference_missing", rule) for kind, rule in _RULES.items()}
-GROUND_WITHOUT_REFERENCE: Final = Cite("exception.reference_missing", "SENS-1")
+REFERENCE_MISSING: Final = {
+    kind: Cite("exception.reference_missing", rule) for kind, rule in (_RULES | _NO_EXCEPTIONS).items()
+}
 CONDITIONS_UNMET: Final = {kind: Cite("exception.conditions_unmet", rule) for kind, rule in _RULES.items()}
 UNKNOWN_STATUTE: Final = Cite("exception.conditions_unmet", "REQ-1")
 """A statute that the rulebook does not register, a foreign one among them: unknown, as whatever else is not registered."""
 REASONS: Final = (
     UNKNOWN_STATUTE,
-    GROUND_WITHOUT_REFERENCE,
     *REFERENCE_MISSING.values(),
     *CONDITIONS_UNMET.values(),
 )
@@ -56,13 +55,13 @@ BASES: Final = tuple(BASIS.values())
 
 
 def ask(question: Question, request: AccessRequest) -> None:
-    """EXC-1 to EXC-7: the reasons against what is claimed, or the basis that it gives."""
+    """The reasons against what is claimed, or the basis that it gives (EXC-1 to EXC-7)."""
     claimed = request.legal_basis
     if claimed is None:
         return
     if claimed.kind not in _RULES:
-        if claimed.kind in _SENSITIVE_ONLY and not told(claimed.reference):
-            question.refuse(GROUND_WITHOUT_REFERENCE)
+        if not told(claimed.reference):
+            question.refuse(REFERENCE_MISSING[claimed.kind])
         return
     faults = _faults(question, request, claimed)
     for fault in faults:
