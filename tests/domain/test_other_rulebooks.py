@@ -124,7 +124,7 @@ def test_of_two_last_provisions_the_later_counts() -> None:
 
 
 def test_a_prohibited_requester_gets_nothing() -> None:
-    """Whoever asks and is on the list is refused, though nothing else refuses it (USE-1, until its family stands)."""
+    """Whoever asks and is on the list is refused, though nothing else refuses it (USE-1)."""
     book = sample_book()
     asked = BORROWING_FOR_DEPOSITS._replace(purpose="savings.administration")
     assert decide(asked, [], book, AT).effect == "allow"
@@ -133,7 +133,7 @@ def test_a_prohibited_requester_gets_nothing() -> None:
         book, digest="sha256:listed", organizations={**book.organizations, "savings-bank": banned}
     )
     verdict = decide(asked, [], listed, AT)
-    assert [cite.code for cite in verdict.reasons] == ["request.no_basis"]
+    assert [cite.code for cite in verdict.reasons] == ["recipient.prohibited"]
 
 
 @pytest.mark.parametrize(

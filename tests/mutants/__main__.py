@@ -56,7 +56,7 @@ def main() -> int:
     print(f"{len(works):,} mutants of {len(paths)} modules, {len(todo):,} to be tried", flush=True)
     found = dict(known)
     if todo:
-        for work, noticed_by in _try_all(todo, told.jobs):
+        for work, noticed_by in _try_all(todo, told):
             found[work.key] = noticed_by
     tried = [Tried(name_of(work.path), work.mutant, found[work.key]) for work in works]
     print(f"{len(todo):,} tried in {time.monotonic() - begun:.0f} s")
@@ -71,6 +71,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--anew", action="store_true", help="forget what was tried before")
     parser.add_argument("--keep-kills", action="store_true", help="do not try again what was noticed before")
+    parser.add_argument(
+        "--without-failing", action="store_true", help="leave out cases that fail as things are"
+    )
     return parser.parse_args()
 
 
@@ -114,17 +117,17 @@ def _known(*, keep_kills: bool) -> dict[str, str | None]:
     return found
 
 
-def _try_all(todo: list[Work], jobs: int) -> Iterator[tuple[Work, str | None]]:
+def _try_all(todo: list[Work], told: argparse.Namespace) -> Iterator[tuple[Work, str | None]]:
     """Tries each in a process of its own, so many at a time."""
-    court, world = Court(), _world()
+    court, world = Court(without_failing=told.without_failing), _world()
     _harmless(court)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     waiting, running = iter(todo), dict[int, tuple[int, Work]]()
-    begun = told = time.monotonic()
+    begun = said = time.monotonic()
     done = 0
     with RESULTS.open("a", encoding="utf-8") as file:
         while True:
-            while len(running) < jobs and (work := next(waiting, None)) is not None:
+            while len(running) < told.jobs and (work := next(waiting, None)) is not None:
                 reader, child = _fork(court, work)
                 running[reader] = (child, work)
             if not running:
@@ -136,9 +139,9 @@ def _try_all(todo: list[Work], jobs: int) -> Iterator[tuple[Work, str | None]]:
                 file.flush()
                 done += 1
                 yield work, noticed_by
-            if time.monotonic() - told > _TOLD_EVERY_S:
-                told = time.monotonic()
-                left = (told - begun) / max(done, 1) * (len(todo) - done)
+            if time.monotonic() - said > _TOLD_EVERY_S:
+                said = time.monotonic()
+                left = (said - begun) / max(done, 1) * (len(todo) - done)
                 print(f"{done:,} of {len(todo):,}, about {left:.0f} s left", file=sys.stderr, flush=True)
 
 

@@ -51,11 +51,15 @@ def name_of(path: Path) -> str:
 class Court:
     """All that trials need, loaded once; each trial runs in a fork of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, without_failing: bool = False) -> None:
+        """`without_failing`: cases that fail on the unchanged domain are left out, which is said."""
         os.chdir(ROOT)
         on_the_core = importlib.import_module("cases.on_the_core")
-        self._cases = on_the_core.all_cases()
+        self._cases = list(on_the_core.all_cases())
         on_the_core.book()
+        while without_failing and (wrong := _first_wrong_case(self._cases, ())) is not None:
+            print(f"LEFT OUT, for it fails on the unchanged domain: {wrong}", flush=True)
+            self._cases = [case for case in self._cases if f"case {case.id}" != wrong]
         self._finds_nothing()
         _forget()
         gc.collect()
@@ -68,7 +72,7 @@ class Court:
             raise SystemExit(f"The unit tests fail on the unchanged domain:\n{said}")
         wrong = _first_wrong_case(self._cases, ())
         if wrong is not None:
-            raise SystemExit(f"The case {wrong} fails on the unchanged domain.")
+            raise SystemExit(f"The {wrong} fails on the unchanged domain.")
 
     def try_(self, path: Path, mutant: Mutant) -> str | None:
         """Who noticed the mutant: a case's id, a test, or how it broke; None where nobody did. Runs in a fork."""
