@@ -44,6 +44,9 @@ def explain(code: str, lang: str | None, path: Path | None, every: bool, as_json
     For each rule: what it says, whom its sources bind and with what weight, when it is in force, the message and the
     remedy of its codes; then the sentences of the sources that its cases cite, and what each case is answered.
 
+    CODE may also be a place in a source ("SV 14(2)"; APPI, ER, GL, IBR, JP, SG, SV), or a sentence of one: then the
+    rules and cases that rest on it are told.
+
     Exit codes: 0 explained, 1 the rulebook is wrong, 2 nothing is called CODE (the nearest names are told).
 
     \b
@@ -51,14 +54,17 @@ def explain(code: str, lang: str | None, path: Path | None, every: bool, as_json
       sekisho rulebook explain WALL-8
       sekisho rulebook explain consent.expired --lang ja
       sekisho rulebook explain provision.opt_out --json | jq .cases
+      sekisho rulebook explain "APPI 第27条第1項"
     """
     book = open_handbook(sample_path() if path is None else folder(path))
-    found = book.find(code) or book.find(code.upper())
+    found = book.find(code) or book.find(code.upper()) or book.find_source(code)
     if found is None:
         near = nearest(code, book.known()) or nearest(code.upper(), book.known())
         raise InputError(
             f'nothing in this rulebook is called "{code}"',
-            near[:1].upper() + near[1:] if near else "Name a rule (WALL-8) or a code (consent.expired).",
+            near[:1].upper() + near[1:]
+            if near
+            else "Name a rule (WALL-8), a code (consent.expired) or a place (SV 14(2)).",
         )
     if as_json:
         click.echo(json.dumps(_document(book, found), ensure_ascii=False))

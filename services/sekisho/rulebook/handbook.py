@@ -20,8 +20,9 @@ from sekisho.rulebook.model_rules import Citation, ReasonSource, Rule
 from sekisho.rulebook.problems import Place
 from sekisho.rulebook.record_terms import RECORD_BASES, RECORD_EXEMPTIONS, RecordTerm
 from sekisho.rulebook.sources import Places, validate
+from sekisho.rulebook.wanted import Wanted
 
-Kind = Literal["rule", "reason", "basis", "obligation", "record basis", "record exemption"]
+Kind = Literal["source", "rule", "reason", "basis", "obligation", "record basis", "record exemption"]
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,29 @@ class Handbook:
             return None
         rules = tuple(dict.fromkeys(entry.rule for entry in entries))
         return Found(code, tuple(kinds), rules, entries, record, tuple(self.cases_with(code)))
+
+    def find_source(self, text: str) -> Found | None:
+        """The rules and cases that rest on a place in a source (`SV 14(2)`), or on a sentence or a part of it.
+
+        A text longer than what is cited finds it too: a whole paragraph may be given. None where nothing rests on it.
+        """
+        place = Wanted.read(text)
+        cases = tuple(case for case in self.cases if place.carries(case.source))
+        rules = [
+            rule
+            for rule, stated in self.rules.items()
+            if any(place.is_cited_in(citation) for _, _, citation in self._citations(rule, stated))
+        ]
+        if not cases and not rules:
+            return None
+        decided = in_order((*rules, *(case.rule for case in cases)))
+        return Found(text, ("source",), tuple(decided), (), None, cases)
+
+    def _citations(self, rule: str, stated: Rule) -> list[tuple[str, str, str]]:
+        told = citations(stated.sources, stated.otherwise)
+        for entry in self.entries(rule):
+            told += citations(entry.sources, entry.otherwise)
+        return told
 
     def cases_with(self, code: str) -> Iterator[Case]:
         """The cases in whose answer a code stands."""

@@ -15,19 +15,10 @@ from sekisho.rulebook.model_rules import Rule
 from sekisho.rulebook.problems import Place
 from sekisho.rulebook.record_terms import RECORD_BASES, RECORD_EXEMPTIONS, RecordTerm
 from sekisho.rulebook.rule_data import RULE_DATA
+from sekisho.rulebook.wanted import DOCUMENT_NAMES
 
 _WRITTEN: Final = "<!-- Written by `python -m sekisho.reference docs` from deploy/rulebook; change the data or the cases instead. -->\n"
 _RULEBOOK: Final = "../../deploy/rulebook"
-_DOCUMENT_NAMES: Final = {
-    "APPI": "個人情報の保護に関する法律 · Act on the Protection of Personal Information",
-    "ER": "個人情報の保護に関する法律施行規則 · its Enforcement Rules",
-    "GL": "個人情報保護法ガイドライン（通則編） · the PPC's general guidelines",
-    "IBR": "保険業法施行規則 · Insurance Business Act Enforcement Regulation",
-    "JP": "日本郵便「非公開金融情報の不適切な利用について」 · Japan Post on its cross-selling",
-    "SG": "保険会社向けの総合的な監督指針 · supervision guidelines for insurers",
-    "SV": "債権管理回収業における個人情報保護に関する自主規制規則 · the servicers' own rules",
-    "RB": "本ルールブックの方針 · this rulebook's own principles",
-}
 _MARKS: Final = {"allow": "✓", "deny": "✗"}
 
 
@@ -178,7 +169,7 @@ def _sources(book: Handbook) -> Iterator[str]:
     for document in DOCUMENTS:
         if document not in by_source:
             continue
-        yield f"\n## {document} {_DOCUMENT_NAMES[document]}"
+        yield f"\n## {document} {' · '.join(DOCUMENT_NAMES[document])}"
         for section, sentences in by_source[document].items():
             yield f"\n### {document} {section}"
             for cited, cases in sentences.items():
