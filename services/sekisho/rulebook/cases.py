@@ -114,17 +114,21 @@ def _of_file(file: ReadFile, templates: Templates, problems: list[Problem]) -> I
         try:
             yield _case(source, templates, f"{file.name}:{line}")
         except _CaseError as error:
-            problems.append(Problem(file.name, line, f"{source.id}: {error}"))
+            problems.append(Problem(file.name, line, f"{source.id}: {error}", error.hint))
 
 
 class _CaseError(Exception):
-    """A case that cannot be put together; the text says why."""
+    """A case that cannot be put together; the text says why, `hint` what was meant."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def _case(source: CaseSource, templates: Templates, place: str) -> Case:
     if source.source not in templates.sources:
         raise _CaseError(
-            f'no source "{source.source}" in any file ({nearest(source.source, templates.sources)})'
+            f'no source "{source.source}" in any file', nearest(source.source, templates.sources)
         )
     at = source.at or USUAL_TIME
     subject = f"C-{source.id}"
@@ -162,7 +166,7 @@ def _patched(patch: Patch, templates: Mapping[str, Patch], what: str, depth: int
     if patch.base is not None:
         base = templates.get(patch.base)
         if base is None or depth > len(templates):
-            raise _CaseError(f'no {what} "{patch.base}" in any file ({nearest(patch.base, templates)})')
+            raise _CaseError(f'no {what} "{patch.base}" in any file', nearest(patch.base, templates))
         document = _patched(base, templates, what, depth + 1)
     _merge(document, deepcopy(patch.set))
     for path in patch.remove:
