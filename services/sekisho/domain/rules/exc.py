@@ -12,6 +12,7 @@ from typing import Final
 from sekisho.domain import statutes
 from sekisho.domain.book import Rulebook
 from sekisho.domain.question import HOME, Question
+from sekisho.domain.relations import in_force
 from sekisho.domain.request import AccessRequest, LegalBasis
 from sekisho.domain.verdict import Cite
 
@@ -144,16 +145,13 @@ def _for_the_state(question: Question, claimed: LegalBasis) -> bool:
 
 def _for_a_state_body(question: Question, body: str) -> bool:
     """Whether it is a registered Japanese state body, or one entrusted by it in a registered entrustment in force."""
-    book, day = question.book, question.day
-    if _is_state_body(book, body):
+    if _is_state_body(question.book, body):
         return True
     return any(
-        _is_state_body(book, controller)
-        and trust.valid_from <= day
-        and (trust.valid_until is None or day <= trust.valid_until)
-        for (controller, trustee), trusts in book.entrustments.items()
-        if trustee == body
+        _is_state_body(question.book, controller) and in_force(trust, question.day)
+        for (controller, _), trusts in question.book.entrustments.items()
         for trust in trusts
+        if trust.trustee == body
     )
 
 
