@@ -28,13 +28,11 @@ from mutants.mutating import Mutant
 
 ROOT: Final = Path(__file__).parents[2]
 DOMAIN: Final = ROOT / "services" / "sekisho" / "domain"
+SLOW: Final = ("test_properties.py", "test_openings.py", "test_reach.py")
 UNIT_TESTS: Final = tuple(
-    str(path)
-    for folder in ("domain",)
-    for path in sorted((ROOT / "tests" / folder).glob("test_*.py"))
-    if "propert" not in path.name
+    str(path) for path in sorted((ROOT / "tests" / "domain").glob("test_*.py")) if path.name not in SLOW
 )
-"""The domain's tests but for the property tests, which take a minute."""
+"""The domain's tests but for the property tests over chance situations, which take a minute."""
 CPU_SECONDS: Final = 60
 """Of a trial: a mutant that goes round in circles is noticed, too."""
 MEMORY: Final = 4 * 2**30
