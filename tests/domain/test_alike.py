@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.decision import Common, commons
+from cases.on_the_core import all_cases, verdict
 from domain.worlds import AT, REQUESTERS, consent, drawn, good_consent, moment, request, sample_book
 from sekisho.domain import alike, decision
 from sekisho.domain.calendar import tokyo_day
@@ -111,6 +112,14 @@ def test_times_after_the_decision_are_judged_in_full() -> None:
     assert alike.key_of(question, (grant,), AT) is not None
     assert alike.key_of(question, (replace(grant, recorded_at=AT + timedelta(seconds=1)),), AT) is None
     assert alike.key_of(question, (grant, grant), AT) is None
+
+
+def test_a_creditors_consent_is_compared_with_the_day_of_its_entrustment() -> None:
+    """Two consents of one form, before and after the claim was entrusted, do not get one answer (PROV-8)."""
+    cases = {case.id: case for case in all_cases()}
+    earlier, later = cases["sv-14-6-creditor-before"], cases["sv-14-6-creditor-after"]
+    forget()
+    assert [verdict(case).effect for case in (earlier, later, earlier)] == ["allow", "deny", "allow"]
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

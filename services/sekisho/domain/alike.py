@@ -57,8 +57,8 @@ _FORMS: Final[Memory[tuple[object, ...], Form]] = Memory(most=4096, most_bytes=1
 
 def key_of(question: Question, events: Sequence[ConsentEvent], at: datetime) -> Key | None:
     """What the answer is the same under; None where more than one consent is known, or what is not alike."""
-    if not question.remembered or question.by_the_hour or len(events) > 1:
-        return None
+    if not question.remembered or question.by_the_hour or question.creditors or len(events) > 1:
+        return None  # a creditor's consent is compared with the day on which it entrusted the claim (PROV-8)
     if not events:
         return (question, None, False, False)
     (event,) = events
