@@ -87,11 +87,11 @@ CONSENT_ACQUISITION: Final = "consent.acquisition"
 RESTRICTED_CUSTOMER_CHECK: Final = "restricted_customer.check"
 COMMON: Final = "common"
 MAIN_BUSINESS: Final = "claims_management"
-"""本業 of a servicer (SV 2(14))."""
+"""本業 of a servicer (SV 2(20))."""
 CREDIT_BUREAU: Final = "credit_bureau"
 """The type of organization that SV 14(4)(6) rule."""
 SIDE_BUSINESS: Final = "side_business"
-"""兼業 of a servicer: each licensed one is a purpose of its own (SV 4(3) 注3)."""
+"""兼業 of a servicer (SV 2(21)): each licensed one is a purpose of its own (SV 4(3) 注3)."""
 
 
 def values(vocabulary: object) -> tuple[str, ...]:
