@@ -113,7 +113,8 @@ def _unmentioned(expected: Expected, decision: Mapping[str, Any]) -> Iterator[st
 
 
 def _record(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {name: value for name, value in expected.items() if name not in ("consents", "subject_kind")}
+    apart = ("consents", "statement", "subject_kind")
+    wanted = {name: value for name, value in expected.items() if name not in apart}
     for name in sorted({*wanted, *found} - _NOT_OF_THE_WORLD):
         value = found.get(name)
         yield from _differing(
@@ -134,3 +135,6 @@ def _record(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
     for consent_id in named:
         if consent is not None and consent_id not in consent["statement"]:
             yield f"the record's statement does not name {consent_id}: {consent['statement']}"
+    if "statement" in expected:
+        stated = None if consent is None else consent["statement"]
+        yield from _differing("record's statement", expected["statement"], stated)
