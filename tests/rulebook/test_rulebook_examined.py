@@ -127,6 +127,13 @@ NOTES = [
     ("dissolved:\n  lost-bank: {name: n, dissolved_on: 2026-01-01}", 2, "nobody has succeeded lost-bank"),
     ("presumed_consents:\n  P-9: {items: [sensitive.race], purposes: [debt.collection]}", 2, "P-9 presumes consent for sensitive items"),
     ("presumed_consents:\n  P-9: {items: [customer.name], purposes: [debt.collection]}", 2, "P-9 and CLAIM-1 both presume consent"),
+    (f"joint_uses:\n  JU-9: {{published_on: 2026-10-01, {NOTICE.replace('customer.name', 'customer.sex')}, changes: [{{since: 2026-10-02, add_purposes: [complaint.handling]}}]}}",
+     2, "this change of JU-9 was never notified"),
+    (f"joint_uses:\n  JU-9: {{published_on: 2026-10-01, {NOTICE.replace('customer.name', 'customer.sex')}, changes: [{{since: 2026-10-02, add_users: [university]}}]}}",
+     2, "JU-9 takes in university later"),
+    ("batch_agreements:\n  AG-99: {provider: savings-bank, recipient: unlicensed-lender, purpose: savings.solicitation, items: [customer.name],"
+     " first_provision: 2026-12-01}", 2, "unlicensed-lender is on a prohibited list: AG-99 opens nothing to it"),
+    ("display:\n  MASK-9: {item: customer.name, visible_last: 1}", 2, "customer.name is no card item: MASK-9 masks nothing"),
     (f"rules:\n  ZZZ-1:\n    says: {TEXT}\n    {RULE}\n    effective_until: 2020-01-01", 2, "this release has no family for ZZZ-1"),
     (f"rules:\n  ZZZ-1:\n    says: {TEXT}\n    {RULE}\n    effective_until: 2020-01-01", 5, "ZZZ-1 is no longer in force since 2020-01-01"),
     (f"rules:\n  ZZZ-1:\n    says: {TEXT}\n    {RULE}\n    effective_from: 2030-01-01", 5, "ZZZ-1 is not in force before 2030-01-01"),
@@ -174,6 +181,28 @@ def test_what_is_switched_off_is_noted(tmp_path: Path, texts: dict[str, str]) ->
     report = _with(tmp_path, changed, "dissolved: {}")
     assert (report.exit_code, report.problems) == (0, ())
     assert "WALL-15 is switched off for savings-bank" in [note.message for note in report.notes]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("guardian_under: 16", "guardian_under: 0", "no minor needs a guardian's consent"),
+        ("[adult_ward, curatee, assisted]", "[adult_ward]", "assisted, curatee consent without a guardian"),
+        (
+            "display:\n  MASK: {item: card.number, visible_last: 4}",
+            "display: {}",
+            "nothing masks card.expiry, card.number",
+        ),
+    ],
+)
+def test_what_opens_to_all_is_noted(
+    tmp_path: Path, texts: dict[str, str], old: str, new: str, said: str
+) -> None:
+    """Nobody's guardian asked, no card number masked: it may be, but not silently."""
+    name = next(name for name, text in texts.items() if old in text)
+    report = _with(tmp_path, {**texts, name: texts[name].replace(old, new)}, "dissolved: {}")
+    assert (report.exit_code, report.problems) == (0, ())
+    assert any(said in note.message for note in report.notes)
 
 
 def test_terms_that_contradict_each_other(tmp_path: Path, texts: dict[str, str]) -> None:

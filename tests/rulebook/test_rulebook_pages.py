@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cases.on_the_core import all_cases
 from sekisho.reference import outdated, write
 from sekisho.rulebook import sample_path
 from sekisho.rulebook.handbook import Handbook, natural, open_handbook
@@ -50,9 +49,9 @@ def test_every_rule_stands_on_its_familys_page_in_both_languages() -> None:
 def test_every_sentence_leads_to_its_rules_and_cases() -> None:
     """By source: each cited sentence stands once, with each case that rests on it."""
     page = written()["rules/sources.md"]
-    for case in all_cases():
+    for case in book().cases:
         assert page.count(f"> {case.source.sentence}\n") == len(
-            {each.source for each in all_cases() if each.source.sentence == case.source.sentence}
+            {each.source for each in book().cases if each.source.sentence == case.source.sentence}
         )
         sentence = page[page.index(f"> {case.source.sentence}\n") :]
         assert f"[{case.id}](" in sentence
@@ -92,7 +91,7 @@ def test_every_link_leads_somewhere() -> None:
 def test_an_anchor_stands_once() -> None:
     """Two sentences never share a place on the page."""
     anchors = re.findall(r'<a id="([^"]+)"', written()["rules/sources.md"])
-    assert len(anchors) == len(set(anchors)) == len({case.source for case in all_cases()})
+    assert len(anchors) == len(set(anchors)) == len({case.source for case in book().cases})
 
 
 def test_rules_name_sections_that_there_are() -> None:

@@ -308,14 +308,14 @@ def test_entrustments_by_their_parties(book: Rulebook) -> None:
 
 
 def test_batch_successions_and_other_notices(book: Rulebook) -> None:
-    """AG-6, SUC-1, SUC-2 and the notices whose rules do not stand yet."""
+    """AG-6, SUC-1 and SUC-2."""
     assert book.agreements["AG-6"] == BatchAgreement(
         "AG-6", "savings-bank", "life-insurer", frozenset({"savings.balance", "savings.maturity_date"}),
         "insurance.administration", date(2026, 10, 1), None,
     )  # fmt: skip
     assert book.agreements["SUC-1"] == Succession(
         "SUC-1", "former-bank", "savings-bank", date(2025, 10, 1), None,
-        frozenset({"savings.administration", "savings.maturity_notice"}),
+        frozenset({"savings.administration", "savings.maturity_notice"}), "savings-bank/former-bank",
     )  # fmt: skip
     assert book.successions["regional-bank", "savings-bank"] == (
         Succession("SUC-2", "regional-bank", "savings-bank", date(2026, 11, 1), ATTRIBUTE | NPFI, None),
@@ -368,10 +368,8 @@ def test_joint_use_opens_only_with_all_five_particulars(book: Rulebook) -> None:
         frozenset({"savings-bank", "life-insurer", "group-analytics"}),
         frozenset({"statistics.internal", "complaint.handling"}), complete=True,
     )  # fmt: skip
-    assert [(each.id, each.complete) for each in book.joint_uses["group-analytics"]] == [
-        ("JU-1", True),
-        ("JU-2", False),
-    ]
+    complete = {each.id: each.complete for each in book.joint_uses["group-analytics"]}
+    assert (complete["JU-1"], complete["JU-2"]) == (True, False)
     assert [each.id for each in book.joint_uses["life-insurer"]] == ["JU-1"]
 
 

@@ -11,7 +11,7 @@ HOME = "JP"
 
 def examine(findings: Findings) -> None:
     """Look at entrustments, batch agreements and successions, and at what data rest on them."""
-    for each in (_entrustments, _batches, _successions, _received_under):
+    for each in (_entrustments, _batches, _successions, _received_under, _prohibited):
         each(findings)
 
 
@@ -164,3 +164,32 @@ def _received(findings: Findings, name: str) -> tuple[set[str], frozenset[str]] 
         notice = sources.joint_uses[name]
         return {*notice.users}, findings.items(notice.items)
     return None
+
+
+def _prohibited(findings: Findings) -> None:
+    """An agreement with one to whom nothing goes (USE-1)."""
+    sources = findings.sources
+    listed = {name for source in sources.prohibited.values() for name in source.organizations}
+    parties: list[tuple[Path, set[str]]] = [
+        (("entrustments", name), {each.controller, each.trustee, *each.sub_trustees})
+        for name, each in sources.entrustments.items()
+    ]
+    parties += [
+        (("batch_agreements", name), {each.provider, each.recipient})
+        for name, each in sources.batch_agreements.items()
+    ]
+    parties += [
+        (("successions", name), {each.predecessor, each.successor})
+        for name, each in sources.successions.items()
+    ]
+    parties += [(("joint_uses", name), {*each.users}) for name, each in sources.joint_uses.items()]
+    parties += [
+        (("equivalent_systems", name), {each.recipient}) for name, each in sources.equivalent_systems.items()
+    ]
+    for path, named in parties:
+        if named & listed:
+            findings.note(
+                path,
+                f"{some(named & listed)} is on a prohibited list: {path[1]} opens nothing to it",
+                "USE-1",
+            )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from sekisho.domain import statutes
-from sekisho.domain.vocabulary import LegalBasisKind
+from sekisho.domain.vocabulary import Capacity, LegalBasisKind
 from sekisho.rulebook.findings import Findings, covering, pairs, some
 from sekisho.rulebook.yamltree import Path
 
@@ -17,8 +17,8 @@ _DOCUMENTS: Final = "identification_document"
 
 
 def examine(findings: Findings) -> None:
-    """Look at statutes, sensitive grounds, presumed consents, amendments and texts of records."""
-    for each in (_statutes, _grounds, _presumed, _amendments):
+    """Look at statutes, sensitive grounds, presumed consents, amendments, capacity and what is masked."""
+    for each in (_statutes, _grounds, _presumed, _amendments, _capacity, _masks):
         each(findings)
 
 
@@ -83,4 +83,33 @@ def _amendments(findings: Findings) -> None:
             findings.problem(
                 ("amendments", name, "in_force_from"),
                 f"{name} is in force from {source.in_force_from}, before it was promulgated on {source.promulgated_on}",
+            )
+
+
+def _capacity(findings: Findings) -> None:
+    capacity = findings.sources.capacity
+    if capacity.guardian_under == 0:
+        findings.note(
+            ("capacity", "guardian_under"), "no minor needs a guardian's consent", "PROV-3; SV 2(19)（注）"
+        )
+    unguarded = {*get_args(Capacity)} - {"full", *capacity.guardian_capacities}
+    if unguarded:
+        findings.note(
+            ("capacity",), f"{some(unguarded)} consent without a guardian", "PROV-3; SV 2(19)（注）"
+        )
+
+
+def _masks(findings: Findings) -> None:
+    """A card number that nothing masks is shown in full."""
+    sources = findings.sources
+    cards = {name for name, item in sources.items.items() if item.item_class == "card"}
+    masked = {display.item for display in sources.display.values()}
+    if cards and not cards & masked:
+        findings.note(
+            ("items", min(cards)), f"nothing masks {some(cards)}: shown in full to everyone", "CARD-1"
+        )
+    for name, display in sources.display.items():
+        if display.item in sources.items and display.item not in cards:
+            findings.note(
+                ("display", name, "item"), f"{display.item} is no card item: {name} masks nothing", "CARD-1"
             )

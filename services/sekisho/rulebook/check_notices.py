@@ -12,7 +12,15 @@ from sekisho.rulebook.yamltree import Path
 
 def examine(findings: Findings) -> None:
     """Look at every section of what was published or notified."""
-    for each in (_joint_uses, _joint_use_overlaps, _opt_outs, _opt_out_overlaps, _systems, _related):
+    for each in (
+        _joint_uses,
+        _joint_use_changes,
+        _joint_use_overlaps,
+        _opt_outs,
+        _opt_out_overlaps,
+        _systems,
+        _related,
+    ):
         each(findings)
 
 
@@ -48,6 +56,23 @@ def _responsible(findings: Findings, name: str, source: JointUseSource) -> None:
                 (*path, part), f"{name} gives another {part} of {responsible.organization} than its registration: {known}",
                 "APPI 27(6): a change is published without delay",
             )  # fmt: skip
+
+
+def _joint_use_changes(findings: Findings) -> None:
+    """What a change opens to nobody, or only with consent (APPI 27(6); GL 3-6-3)."""
+    for name, source in findings.sources.joint_uses.items():
+        for index, change in enumerate(source.changes):
+            path: Path = ("joint_uses", name, "changes", index)
+            told = change.add_purposes or change.responsible is not None or change.responsible_details
+            if told and change.notified_on is None:
+                findings.note(
+                    path,
+                    f"this change of {name} was never notified",
+                    "what it adds opens nothing (APPI 27(6))",
+                )
+            added = [*change.add_items, *change.add_users]
+            if added:
+                findings.note(path, f"{name} takes in {some(added)} later", "only with consent (GL 3-6-3)")
 
 
 def _joint_use_overlaps(findings: Findings) -> None:
