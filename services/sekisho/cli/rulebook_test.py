@@ -13,6 +13,7 @@ from sekisho.cli.rulebook import folder
 from sekisho.cli.screen import Screen, stdout_screen
 from sekisho.rulebook.case_run import Result
 from sekisho.rulebook.compile import NOT_SOURCES
+from sekisho.rulebook.coverage import WITHOUT_CASES
 from sekisho.rulebook.families import FAMILIES, family_of
 from sekisho.rulebook.testing import NoCasesError, Tally, TestReport, run_cases
 
@@ -71,7 +72,8 @@ def _family(screen: Screen, family: str, tallies: list[Tally]) -> None:
         if each.failed:
             screen.line(row, "bold red")
         elif not each.allow + each.deny:
-            screen.line(f"{row}  no case", "yellow")
+            why = WITHOUT_CASES.get(each.rule)
+            screen.line(f"{row}  {why or 'no case'}", "yellow" if why is None else "dim")
         else:
             screen.line(row)
 

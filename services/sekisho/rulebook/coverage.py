@@ -15,8 +15,11 @@ from sekisho.rulebook.model_rules import Rule
 
 OF_THE_GATE: Final = frozenset({"REQ-4"})
 """Rules that only a gate on a log can decide by: no case can show them (tests/gate does)."""
-_OF_KEEPING: Final = frozenset({"SUSP-4"})
-"""Rules that no request is decided by: what is kept for a statute stays, whatever is asked."""
+WITHOUT_CASES: Final = {
+    **dict.fromkeys(OF_THE_GATE, "a gate alone decides by it"),
+    "SUSP-4": "it decides no request: what is kept stays",
+}
+"""Rules that no case can show, and why."""
 RECORDS: Final = "REQ-5"
 """The rule by which an allowed provision or receipt leaves its record."""
 
@@ -40,7 +43,7 @@ def directions(rules: Mapping[str, Rule]) -> list[Direction]:
     """What must be shown of the rules: that each lets pass, and, where it has reasons, that it refuses."""
     wanted = []
     for rule in in_order(rules):
-        if rule in OF_THE_GATE | _OF_KEEPING:
+        if rule in WITHOUT_CASES:
             continue
         wanted.append(Direction(rule, "allow"))
         if rules[rule].reasons:

@@ -9,6 +9,7 @@ from typing import Final
 from sekisho.rulebook.case_model import DOCUMENTS, CitedSentence
 from sekisho.rulebook.cases import Case
 from sekisho.rulebook.compile import NOT_SOURCES
+from sekisho.rulebook.coverage import WITHOUT_CASES
 from sekisho.rulebook.families import FAMILIES, families_in_order, family_of, in_order
 from sekisho.rulebook.handbook import Entry, Handbook, answered, citations
 from sekisho.rulebook.model_rules import Rule
@@ -77,7 +78,10 @@ def _rule(book: Handbook, rule: str, stated: Rule) -> Iterator[str]:
         for entry in entries:
             yield _entry(entry, stated)
         yield ""
-    yield from _cases(book.cases_of(rule))
+    if rule in WITHOUT_CASES:
+        yield f"No case: {WITHOUT_CASES[rule]}."
+    else:
+        yield from _cases(book.cases_of(rule))
 
 
 def _bound(told: Iterable[tuple[str, str, str]]) -> Iterator[str]:
