@@ -6,7 +6,7 @@ CODE := services tests deploy/setup
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup fetch demo test fire faults fuzz lint bench soak drive clean \
+.PHONY: help setup fetch demo test fire faults fuzz mutants lint bench soak drive clean \
 	test-unit test-broker lint-ruff lint-format lint-types lint-imports lint-schemas lint-reference lint-yaml lint-compose \
 	format schemas reference lock relock-kafka wheel
 
@@ -76,6 +76,9 @@ drive: setup ## the same for two minutes, a fault every four seconds (SEED=)
 
 fuzz: setup ## a million inputs, good and bad, into the decoding and the gate (FUZZ="--inputs N --seed S --keep")
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ)
+
+mutants: setup ## changes of the domain that no case and no test notices (MUTANTS="rules.wall --keep-kills"); an hour at most
+	PYTHONPATH=tests $(BIN)/python -m mutants $(MUTANTS)
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix $(CODE)

@@ -48,14 +48,6 @@ def _no_operand(node: cst.BooleanOperation) -> Iterator[cst.BaseExpression]:
     yield node.right
 
 
-def _negated(node: cst.If | cst.IfExp | cst.CompIf) -> Iterator[cst.CSTNode]:
-    """`if a`: `if not a`. (Comparisons and negations are mutmut's.)"""
-    if m.matches(node.test, m.Name() | m.Attribute() | m.Call() | m.NamedExpr()):
-        inner = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
-        space = cst.SimpleWhitespace(" ")
-        yield node.with_changes(test=cst.UnaryOperation(cst.Not(whitespace_after=space), inner))
-
-
 def _one_less(node: cst.Set) -> Iterator[cst.CSTNode]:
     """`{a, b}`: without each of them. An empty set would be a dict's display, so a set of one stays."""
     if len(node.elements) > 1:
@@ -72,9 +64,9 @@ OPERATORS: Final[tuple[tuple[Any, Callable[[Any], Iterable[cst.CSTNode]]], ...]]
     *(each for each in mutation_operators if each[1] is not operator_string),
     (cst.BaseString, _another_text),
     (cst.BooleanOperation, _no_operand),
-    ((cst.If, cst.IfExp, cst.CompIf), _negated),
     (cst.Set, _one_less),
 )
+_UNCOMPARED: Final = m.Name() | m.Attribute() | m.Call() | m.NamedExpr()
 _TYPES: Final = (
     m.Annotation()
     | m.Subscript(value=m.Name("Literal"))
@@ -112,6 +104,9 @@ class _Finder(cst.CSTVisitor):
             if isinstance(node, kinds):
                 for mutated in operator(node):
                     self._keep(self._spans[node], self._module.code_for_node(mutated))
+        if isinstance(node, cst.If | cst.IfExp | cst.CompIf) and m.matches(node.test, _UNCOMPARED):
+            # `if a`: `if not a`; comparisons and negations are mutmut's
+            self._keep(self._spans[node.test], f"not ({self._module.code_for_node(node.test)})")
         return True
 
     def _keep(self, span: CodeRange, text: str) -> None:

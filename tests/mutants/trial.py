@@ -22,17 +22,24 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+import hypothesis
 import pytest
+from hypothesis import Phase
 
 from mutants.mutating import Mutant
 
 ROOT: Final = Path(__file__).parents[2]
 DOMAIN: Final = ROOT / "services" / "sekisho" / "domain"
-SLOW: Final = ("test_properties.py", "test_openings.py", "test_reach.py")
-UNIT_TESTS: Final = tuple(
-    str(path) for path in sorted((ROOT / "tests" / "domain").glob("test_*.py")) if path.name not in SLOW
-)
-"""The domain's tests but for the property tests over chance situations, which take a minute."""
+TESTS: Final = ROOT / "tests" / "domain"
+NOT_FOR_ALL: Final = {
+    "test_properties.py": (),
+    "test_openings.py": (),
+    "test_reach.py": (),
+    "test_periods.py": ("calendar", "retention"),
+    "test_memory.py": ("memory", "alike", "question", "decision", "records"),
+    "test_alike.py": ("memory", "alike", "question", "decision", "events"),
+}
+"""The domain's tests that take seconds, and the modules whose mutants they judge; the others judge all."""
 CPU_SECONDS: Final = 60
 """Of a trial: a mutant that goes round in circles is noticed, too."""
 MEMORY: Final = 4 * 2**30
@@ -85,8 +92,18 @@ class Court:
             return f"{type(error).__name__}: {str(error)[:80]}"
         if wrong is not None:
             return wrong
-        code, said = _pytest()
+        code, said = _pytest(name_of(path))
         return None if code == 0 else _failed_test(said)
+
+
+def _unit_tests(module: str | None) -> list[str]:
+    """The test files for a module's mutants; all of them for none."""
+    return [
+        str(path)
+        for path in sorted(TESTS.glob("test_*.py"))
+        if path.name not in NOT_FOR_ALL
+        or (module in NOT_FOR_ALL[path.name] if module else NOT_FOR_ALL[path.name])
+    ]
 
 
 def _family(path: Path) -> tuple[str, ...]:
@@ -103,11 +120,16 @@ def _first_wrong_case(cases: Sequence[Any], families: tuple[str, ...]) -> str | 
     return None
 
 
-def _pytest() -> tuple[int, str]:
+def _pytest(module: str | None = None) -> tuple[int, str]:
     said = io.StringIO()
+    # who has noticed it need not find the smallest example, nor remember it
+    hypothesis.settings.register_profile(
+        "trial", phases=[Phase.explicit, Phase.generate], database=None, deadline=None, derandomize=True
+    )
+    hypothesis.settings.load_profile("trial")
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pytest.main(
-            ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "--hypothesis-seed=1", *UNIT_TESTS]
+            ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *_unit_tests(module)]
         )  # fmt: skip
     return int(code), said.getvalue()
 
