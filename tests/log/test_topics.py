@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,9 @@ from sekisho.contracts.topics import (
     RULEBOOKS,
     TOPICS,
 )
-from sekisho.log.topics import TopicPlan, check_topics, create_topics
+from sekisho.log.memory import MemoryLog
+from sekisho.log.port import TopicDescription
+from sekisho.log.topics import TopicPlan, check_made, check_topics, create_topics
 
 TEN_YEARS_MS = 10 * 366 * 24 * 3600 * 1000
 
@@ -47,6 +50,27 @@ async def test_created_topics_pass_the_check(bench: Bench, plan: TopicPlan) -> N
     described = await bench.log.describe(made)
     assert {described[spec.full_name(plan.prefix)].partitions for spec in GATE_TOPICS} == {3}
     assert described[RULEBOOKS.full_name(plan.prefix)].config["cleanup.policy"] == "compact"
+
+
+async def test_a_broker_that_has_not_heard_of_a_new_topic_yet_is_asked_again(
+    memory_log: MemoryLog, plan: TopicPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was just made is not called missing; what was not made is, at once."""
+    made = await create_topics(memory_log, plan, TOPICS[:-1])
+    describe, asked = memory_log.describe, 0
+
+    async def late(topics: Sequence[str]) -> Mapping[str, TopicDescription]:
+        nonlocal asked
+        asked += 1
+        found = await describe(topics)
+        return found if asked > 2 else {name: found[name] for name in made[:-2]}
+
+    monkeypatch.setattr(memory_log, "describe", late)
+    findings = await check_made(memory_log, plan, made)
+    assert asked == 3
+    assert [(found.code, found.topic) for found in findings] == [
+        ("topic.missing", TOPICS[-1].full_name(plan.prefix))
+    ]
 
 
 async def test_retention_is_the_contracts(bench: Bench, plan: TopicPlan) -> None:

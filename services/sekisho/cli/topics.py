@@ -10,7 +10,7 @@ import click
 
 from sekisho.cli.connection import connected, topic_plan
 from sekisho.cli.outcome import DONE, FOUND
-from sekisho.log.topics import TopicFinding, check_topics, create_topics
+from sekisho.log.topics import TopicFinding, check_made, check_topics, create_topics
 from sekisho.settings import Settings
 
 
@@ -49,7 +49,7 @@ async def _create(*, as_json: bool) -> int:
     settings = Settings.from_environment()
     async with connected(settings) as log:
         made = await create_topics(log, topic_plan(settings))
-        findings = await check_topics(log, topic_plan(settings))
+        findings = await check_made(log, topic_plan(settings), made)
     return _told(made, findings, as_json=as_json)
 
 

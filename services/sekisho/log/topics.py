@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ BROKER_DEFAULTS: Final[Mapping[str, str]] = {
     "min.insync.replicas": "1",
 }
 UNLIMITED: Final = -1
+_SEEN_S: Final = 30.0
+"""After so long each broker knows of a topic that was made, or something is wrong with it."""
+_LOOK_S: Final = 0.1
 _INSYNC: Final = "min.insync.replicas"
 
 
@@ -100,6 +105,19 @@ async def check_topics(log: Log, plan: TopicPlan, specs: Sequence[TopicSpec] = T
             findings.append(TopicFinding("topic.missing", name, "is missing", remedy))
     findings.extend(_uneven(described, plan, specs))
     return findings
+
+
+async def check_made(log: Log, plan: TopicPlan, made: Sequence[str]) -> list[TopicFinding]:
+    """As `check_topics`, right after `made` were made: of several brokers one that has not heard of them yet calls them
+    missing (seen of one that had just been restarted [M]). The question is put again, for half a minute at most."""
+    give_up = time.monotonic() + _SEEN_S
+    while True:
+        findings = await check_topics(log, plan)
+        if time.monotonic() > give_up or not any(
+            found.code == "topic.missing" and found.topic in made for found in findings
+        ):
+            return findings
+        await asyncio.sleep(_LOOK_S)
 
 
 def _judge(spec: TopicSpec, topic: TopicDescription, plan: TopicPlan) -> Iterator[TopicFinding]:
