@@ -76,6 +76,8 @@ def _row(question: Question, request: AccessRequest) -> RecordBasis | None:
         stated = None if request.receipt is None else request.receipt.basis
         if question.referable:
             return "referable.receipt" if stated in ("referable", "consent") else None
+        if stated == "private" and _is_operator(question, request):
+            return None
         return _RECEIPTS.get(stated or "")
     if question.action == "provide" and question.referable:
         return "referable.provision"
@@ -83,6 +85,12 @@ def _row(question: Question, request: AccessRequest) -> RecordBasis | None:
         return "provision.foreign_consent"
     opted = question.named is not None and question.named.relation == "opt_out"
     return "provision.opt_out" if opted and question.action == "provide" else "provision.consent"
+
+
+def _is_operator(question: Question, request: AccessRequest) -> bool:
+    """Whether the provider is a registered organization, and so none of the 私人など of ER 24(1)(iv)."""
+    provider = None if request.receipt is None else request.receipt.provider
+    return provider is not None and provider.id in question.book.organizations
 
 
 def _counterparty(question: Question, request: AccessRequest, basis: RecordBasis) -> Counterparty:

@@ -112,7 +112,7 @@ def _faults(question: Question, request: AccessRequest, claimed: LegalBasis) -> 
     if claimed.kind in _ACADEMIC:
         met = _academic(question, request, claimed, _hops(question, request))
     elif claimed.kind == "state_cooperation":
-        met = _for_the_state(question, claimed)
+        met = _for_the_state(question, request, claimed)
     else:
         met = _hard_to_obtain(claimed)
     return faults if met else [*faults, unmet]
@@ -137,10 +137,28 @@ def _hard_to_obtain(claimed: LegalBasis) -> bool:
     return told(claimed.necessity) and told(claimed.consent_difficult)
 
 
-def _for_the_state(question: Question, claimed: LegalBasis) -> bool:
+def _for_the_state(question: Question, request: AccessRequest, claimed: LegalBasis) -> bool:
     """EXC-4: for a state body's statutory duty, cooperation is necessary and to ask for consent would hinder it."""
-    stated = told(claimed.necessity) and told(claimed.would_hinder)
-    return stated and claimed.body is not None and _for_a_state_body(question, claimed.body)
+    stated, body = told(claimed.necessity) and told(claimed.would_hinder), claimed.body
+    return (
+        stated
+        and body is not None
+        and _for_a_state_body(question, body)
+        and _goes_to(question, request, body)
+    )
+
+
+def _goes_to(question: Question, request: AccessRequest, body: str) -> bool:
+    """Whether what is provided goes to that body, or to the one that it entrusts: 当該国の機関等に (GL 3-6-1(4))."""
+    recipient = request.recipient
+    if request.action != "provide" or recipient is None or recipient.id == body:
+        return True
+    entrustments = question.book.entrustments
+    return any(
+        in_force(trust, question.day)
+        for pair in ((body, recipient.id), (recipient.id, body))
+        for trust in entrustments.get(pair, ())
+    )
 
 
 def _for_a_state_body(question: Question, body: str) -> bool:
