@@ -17,8 +17,8 @@ from sekisho.domain import alike
 from sekisho.domain.book import Rulebook
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.case import Case
-from sekisho.domain.clauses import consult, presumption
 from sekisho.domain.consent import fold
+from sekisho.domain.consulting import consult, presumption
 from sekisho.domain.events import ConsentEvent
 from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.question import Asked, Need, Question

@@ -2,7 +2,7 @@
 
 Thousands of requests ask the same of different persons (a list, a campaign, a nightly run): all that does not depend
 on the person is found once a day and remembered (`decision.asked`). A rule that depends on the person's consent does
-not look at consents itself: it declares a `Need`, and one place consults (`sekisho.domain.clauses`).
+not look at consents itself: it declares a `Need`, and one place consults (`sekisho.domain.consulting`).
 
 What is unknown stays None and is judged by no rule but REQ-1, so that an operator can tell a gap in the configuration
 from a breach.
@@ -89,7 +89,7 @@ class Question:
     first record is written."""
 
     __slots__ = (
-        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "creditors", "day", "details", "dormant", "foreign_hands",
+        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "covered", "creditors", "day", "details", "dormant", "foreign_hands",
         "frame", "guarded", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
         "owed", "partners", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
         "solicits", "ungrounded", "whole",
@@ -139,6 +139,8 @@ class Question:
         """The exception that is claimed and holds (EXC); one that does not hold lifts nothing. EXC finds it first."""
         self.proven: Relation | None = None
         """The relation that a provision claims, or a receipt rests on, and that is proven (PROV); found before others ask."""
+        self.covered = self.ids
+        """Of a receipt, the items that a proven relation covers: all, but where an agreement or notice names them."""
         self.dormant = book.dormant(request.requester.organization, day)
         """Rules that do not bind here: policy switched off for the requester's organization, or not in force on the day."""
         self.whole: list[Cite] = []

@@ -107,33 +107,33 @@ def purposes_of(question: Question) -> list[str]:
     return [purpose.id for purpose in question.purposes]
 
 
-def received(question: Question, receipt: Receipt) -> Relation | None:
-    """The relation to the provider that a receipt rests on, where it is proven for every item and purpose.
+def received(question: Question, receipt: Receipt) -> tuple[Relation, frozenset[str]] | None:
+    """The relation to the provider that a receipt rests on, where it is proven for every purpose; and for which items.
 
     The person's own handing over, or another's on the person's behalf, is proven by the receiver's word: nothing else
     can show it. A third party and an opt-out need no proof of the relation, but RECV's confirmation.
     """
     if question.holder is None:
         return None
-    holder = question.holder.organization
+    holder, everything = question.holder.organization, question.ids
     provider = None if receipt.provider is None else receipt.provider.id
     if receipt.basis in ("subject", "on_behalf_of_subject"):
-        return receipt.basis
+        return receipt.basis, everything
     if provider is None:
         return None
     if receipt.basis == "same_entity":
-        return "same_entity" if provider == holder else None
+        return ("same_entity", everything) if provider == holder else None
     known = question.book.organizations.get(provider)
     if receipt.basis == "state_body":
-        return "state_body" if known is not None and known.state_body else None
+        return ("state_body", everything) if known is not None and known.state_body else None
     if receipt.basis == "claim_assignment":
         own = question.book.organizations.get(holder)
         assigned = own is not None and own.type in ASSIGNEES and provider != holder
-        return "claim_assignment" if assigned else None
+        return ("claim_assignment", everything) if assigned else None
     if receipt.basis in ("entrustment", "succession", "joint_use"):
         named = question.book.agreements.get(receipt.agreement or "")
         items = _handed_over(question, named, receipt.basis, provider, holder)
-        return receipt.basis if items is not None and items >= question.ids else None
+        return None if items is None else (receipt.basis, items)
     return None
 
 

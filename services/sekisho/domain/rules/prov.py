@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from sekisho.domain import relations
-from sekisho.domain.book import Agreement, Entrustment, JointUse, OptOut, Organization, Succession
+from sekisho.domain.book import Entrustment, JointUse, OptOut, Succession
 from sekisho.domain.case import Case
 from sekisho.domain.clauses import CREDITORS
 from sekisho.domain.question import Asked, Need, Question
-from sekisho.domain.request import AccessRequest, Recipient
-from sekisho.domain.rules.exc import told
+from sekisho.domain.request import AccessRequest
+from sekisho.domain.rules.prov_claim import Claim, claim_of, creditors, is_main_business, is_of_a_bureau
 from sekisho.domain.verdict import Cite
-from sekisho.domain.vocabulary import CREDIT_BUREAU, MAIN_BUSINESS, SIDE_BUSINESS, LegalBasisKind, Relation
+from sekisho.domain.vocabulary import Relation
 
 UNPROVEN: Final = Cite("provision.relation_unproven", "PROV-1")
 MISSING: Final = Cite("consent.missing", "PROV-1")
@@ -69,43 +69,12 @@ _UNJUDGED_ABROAD: Final = frozenset({"entrustment", "succession", "joint_use", "
 """Relations that do not help under Art. 28 (FORN-0)."""
 
 
-class _Claim(NamedTuple):
-    """What is claimed of a recipient, by whom, and of whose data."""
-
-    question: Question
-    recipient: Recipient
-    holder: str
-    """The organization."""
-    holder_id: str
-    giver: str
-    """Who hands the data over: the requester's organization."""
-    business: str
-    asked_for: bool
-    """Whether the person's own request is claimed, with its reference (PROV-10, PROV-11)."""
-    legal_basis: LegalBasisKind | None
-    ill_gotten: bool
-    """Whether the data were acquired improperly, or themselves by opt-out."""
-
-    @property
-    def agreement(self) -> Agreement | None:
-        """The agreement or notice that the request names."""
-        return self.question.book.agreements.get(self.recipient.agreement or "")
-
-    @property
-    def known(self) -> Organization | None:
-        """The recipient, if registered."""
-        return self.question.book.organizations.get(self.recipient.id)
-
-    @property
-    def to_itself(self) -> bool:
-        """Whether the recipient is the holder's own organization."""
-        return self.recipient.id == self.holder
-
-
 def ask(question: Question, request: AccessRequest) -> None:
     """PROV-1 to PROV-12 of what is provided; of what is received, whether the relation that it claims is proven."""
     if request.action == "receive" and request.receipt is not None:
-        question.proven = relations.received(question, request.receipt)
+        found = relations.received(question, request.receipt)
+        if found is not None:
+            question.proven, question.covered = found
     if request.action != "provide":
         return
     recipient = request.recipient
@@ -120,22 +89,7 @@ def ask(question: Question, request: AccessRequest) -> None:
     if not question.individual and relation in _FOR_PERSONS:
         relation = "third_party"
     if not question.abroad or relation not in _UNJUDGED_ABROAD:
-        _JUDGED[relation](_claim(question, request, recipient, question.holder.organization))
-
-
-def _claim(question: Question, request: AccessRequest, recipient: Recipient, holder: str) -> _Claim:
-    basis, acquired = request.legal_basis, request.acquisition
-    return _Claim(
-        question=question,
-        recipient=recipient,
-        holder=holder,
-        holder_id=request.holder,
-        giver=request.requester.organization,
-        business=request.requester.business,
-        asked_for=basis is not None and basis.kind == "subject_request" and told(basis.reference),
-        legal_basis=None if basis is None else basis.kind,
-        ill_gotten=acquired is not None and (acquired.improper or acquired.by_opt_out),
-    )
+        _JUDGED[relation](claim_of(question, request, recipient, question.holder.organization))
 
 
 def judge(case: Case) -> None:
@@ -150,7 +104,7 @@ def judge(case: Case) -> None:
             case.refuse(asked, OPTED_OUT)
 
 
-def _third_party(claim: _Claim) -> None:
+def _third_party(claim: Claim) -> None:
     """PROV-1: the person's prior consent that named the recipient, the items and the recipient's purpose."""
     question = claim.question
     if claim.to_itself:
@@ -161,32 +115,17 @@ def _third_party(claim: _Claim) -> None:
         _consented(claim, MISSING)
 
 
-def _consented(claim: _Claim, missing: Cite) -> None:
+def _consented(claim: Claim, missing: Cite) -> None:
     """A consent to the provision for every purpose, unless an exception lifts it; to a credit bureau, one that shows its
     partners and members, or the creditor's (PROV-8)."""
     question, asked = claim.question, tuple(claim.question.personal)
     if question.freed:
         return
     if question.partners is not None:
-        question.creditors = _creditors(claim)
+        question.creditors = creditors(claim)
     kinds = _PROVISION if not question.creditors else _PROVISION | {CREDITORS}
     for purpose in question.purposes:
         question.need(Need(kinds, purpose.id, asked, (missing,) * len(asked), False, BY_CONSENT))
-
-
-def _creditors(claim: _Claim) -> tuple[Entrustment, ...]:
-    """The entrustments of claims to the holder that are in force; the one alone that the request names, if it names one."""
-    named = claim.agreement
-    found = (named,) if isinstance(named, Entrustment) else claim.question.book.agreements.values()
-    return tuple(
-        [
-            trust
-            for trust in found
-            if isinstance(trust, Entrustment)
-            and trust.trustee == claim.holder
-            and relations.in_force(trust, claim.question.day)
-        ]
-    )
 
 
 class _Gives(NamedTuple):
@@ -210,7 +149,7 @@ def _cover(question: Question, relation: Relation, items: frozenset[str] | None,
             asked.reasons.append(gives.outside)
 
 
-def _entrustment(claim: _Claim) -> None:
+def _entrustment(claim: Claim) -> None:
     """PROV-4: within the agreement, to the trustee, or from it to its registered sub-trustee."""
     trust, question = claim.agreement, claim.question
     items = None
@@ -222,7 +161,7 @@ def _entrustment(claim: _Claim) -> None:
     _cover(question, "entrustment", items, _Gives(ENTRUSTED, OUT_OF_SCOPE))
 
 
-def _succession(claim: _Claim) -> None:
+def _succession(claim: Claim) -> None:
     """PROV-5: registered, and effective."""
     heir, question = claim.agreement, claim.question
     items = None
@@ -234,7 +173,7 @@ def _succession(claim: _Claim) -> None:
     _cover(question, "succession", items, _Gives(SUCCEEDED, NO_SUCCESSION))
 
 
-def _joint_use(claim: _Claim) -> None:
+def _joint_use(claim: Claim) -> None:
     """PROV-6: inside the notice, which is out and complete; what was added to it since, with the person's consent.
 
     A credit bureau needs consent besides (PROV-8).
@@ -264,12 +203,12 @@ def _added(question: Question, items: tuple[Asked, ...]) -> None:
         question.need(Need(_PROVISION, purpose.id, items, (OUT_OF_RANGE,) * len(items), True, USED_JOINTLY))
 
 
-def _opt_out(claim: _Claim) -> None:
+def _opt_out(claim: Claim) -> None:
     """PROV-7: notified for that holder id and open, and nothing that is never provided so."""
     question, notice = claim.question, claim.agreement
     if claim.to_itself:
         question.refuse(TO_ITSELF)
-    if claim.ill_gotten or _is_main_business(claim) or _is_of_a_bureau(claim):
+    if claim.ill_gotten or is_main_business(claim) or is_of_a_bureau(claim):
         question.refuse(FORBIDDEN)
     for asked in question.known:
         if asked.item is not None and (asked.item.special_care or asked.item.item_class == "sensitive"):
@@ -280,26 +219,7 @@ def _opt_out(claim: _Claim) -> None:
     _cover(question, "opt_out", items, _Gives(BY_OPT_OUT, NOT_NOTIFIED))
 
 
-def _is_main_business(claim: _Claim) -> bool:
-    """Whether a servicer's data are of no licensed side business, or asked for beyond it (SV 14(3)): each such business
-    has its own data and its own purpose."""
-    book, question = claim.question.book, claim.question
-    holder = book.organizations.get(claim.holder)
-    if holder is None or holder.type != "servicer" or question.holder is None:
-        return False
-    side = book.purposes.get(question.holder.obtained_for or "")
-    licensed = side is not None and side.business == SIDE_BUSINESS
-    within = all(purpose.id == question.holder.obtained_for for purpose in question.purposes)
-    return not licensed or not within or claim.business == MAIN_BUSINESS
-
-
-def _is_of_a_bureau(claim: _Claim) -> bool:
-    """Whether a credit bureau gives or gets the data (SV 14(4))."""
-    parties = (claim.known, claim.question.book.organizations.get(claim.holder))
-    return any(party is not None and party.type == CREDIT_BUREAU for party in parties)
-
-
-def _claim_assignment(claim: _Claim) -> None:
+def _claim_assignment(claim: Claim) -> None:
     """PROV-9: to one registered as a servicer or bank, on consent, presumed for what managing the claim needs."""
     question = claim.question
     if claim.known is None or claim.known.type not in relations.ASSIGNEES or claim.to_itself:
@@ -322,25 +242,25 @@ def _presume(question: Question, purpose: str) -> None:
     question.need(Need(_PROVISION, purpose, others, (MISSING,) * len(others), False, BY_CONSENT))
 
 
-def _on_behalf(claim: _Claim) -> None:
+def _on_behalf(claim: Claim) -> None:
     """PROV-10: the person asked for it, as the reference shows."""
     items = claim.question.ids if claim.asked_for and not claim.to_itself else None
     _cover(claim.question, "on_behalf_of_subject", items, _Gives(ON_BEHALF, NOT_ASKED_FOR))
 
 
-def _same_entity(claim: _Claim) -> None:
+def _same_entity(claim: Claim) -> None:
     """PROV-11: another branch or department of the providing company."""
     items = claim.question.ids if claim.to_itself else None
     _cover(claim.question, "same_entity", items, _Gives(NO_THIRD_PARTY, NOT_THE_SAME))
 
 
-def _subject(claim: _Claim) -> None:
+def _subject(claim: Claim) -> None:
     """PROV-11: the person, or one who represents the person, with a reference to the identity check (SV 24(3))."""
     items = claim.question.ids if claim.asked_for and not claim.to_itself else None
     _cover(claim.question, "subject", items, _Gives(NO_THIRD_PARTY, NOT_THE_SAME))
 
 
-def _state_body(claim: _Claim) -> None:
+def _state_body(claim: Claim) -> None:
     """PROV-12: a registered one, and only on EXC-1 to EXC-4; a claimed one that fails is EXC's to refuse."""
     question = claim.question
     if claim.known is None or not claim.known.state_body or claim.to_itself:
@@ -355,7 +275,7 @@ def _state_body(claim: _Claim) -> None:
         question.refuse(CONDITIONS_UNMET)
 
 
-_JUDGED: Final[Mapping[Relation, Callable[[_Claim], None]]] = {
+_JUDGED: Final[Mapping[Relation, Callable[[Claim], None]]] = {
     "third_party": _third_party,
     "entrustment": _entrustment,
     "succession": _succession,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sekisho.domain.question import Question
+from sekisho.domain.question import Asked, Question
 from sekisho.domain.request import AccessRequest, Provider, Receipt
 from sekisho.domain.rules import exc, purp
 from sekisho.domain.verdict import Cite
@@ -44,8 +44,9 @@ def ask(question: Question, request: AccessRequest) -> None:
     if request.action != "receive" or not question.individual:
         return
     receipt = request.receipt or Receipt()
-    if not _is_confirmed(question, request, receipt):
-        question.refuse(UNCONFIRMED)
+    for asked in question.known:
+        if not _is_confirmed(question, request, receipt, asked):
+            asked.reasons.append(UNCONFIRMED)
     improper = request.acquisition is not None and request.acquisition.improper
     if receipt.unlawful_suspected is not False or improper:
         question.refuse(UNLAWFUL)
@@ -104,9 +105,11 @@ def _is_carried(question: Question) -> bool:
     )
 
 
-def _is_confirmed(question: Question, request: AccessRequest, receipt: Receipt) -> bool:
+def _is_confirmed(question: Question, request: AccessRequest, receipt: Receipt, asked: Asked) -> bool:
     """RECV-1: freed from it, or the provider and how it acquired the data are confirmed, by a document shown."""
-    if question.lifted is not None or freed(question, request) is not None:
+    if question.lifted is not None:
+        return True
+    if freed(question, request) is not None and asked.id in question.covered:
         return True
     if receipt.basis in _CLAIMS or (
         receipt.basis == "claim_assignment" and question.proven != "claim_assignment"
@@ -114,7 +117,7 @@ def _is_confirmed(question: Question, request: AccessRequest, receipt: Receipt) 
         return False
     if not _is_known(receipt.provider, natural=receipt.basis == "private"):
         return False
-    if len(question.referable) == len(question.asked):
+    if asked in question.referable:
         return True  # its provider never had it as personal data: there is no acquisition to confirm (GL 3-7-5-1)
     return exc.told(receipt.acquisition) and exc.told(receipt.document)
 
