@@ -129,7 +129,9 @@ def _record(expected: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[s
         if consent is None
         else [consent["consent_id"], *(each["consent_id"] for each in consent.get("others", ()))]
     )
-    if named == [None]:  # what is stated rests on no consent event: the provider's consent, or a recipient's word
+    if named == [
+        None
+    ]:  # what is stated rests on no consent event: the provider's consent, or a recipient's word
         named = []
     yield from _differing("record's consents", expected["consents"], named)
     for consent_id in named:
