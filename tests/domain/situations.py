@@ -97,7 +97,7 @@ OPTIONAL: Final = {
     "activity": ("list_name", "selected_by"),
     "recipient": (
         "relation", "name", "address", "representative", "country", "agreement", "contact", "referable_consent",
-        "deletes_unless_awarded",
+        "deletes_unless_awarded", "unspecified_many",
     ),
     "legal_basis": (
         "reference", "consent_difficult", "would_hinder", "necessity", "reasonableness", "body", "no_undue_harm",

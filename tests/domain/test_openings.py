@@ -103,6 +103,16 @@ def anything(_: set[str], __: AccessRequest) -> bool:
 
 
 CONTRADICTED: Final = only("requester.operator_mismatch", "requester.operator_scope")
+RELATIONS: Final = only(
+    "provision.relation_unproven", "provision.entrustment_out_of_scope", "provision.joint_use_out_of_range",
+    "provision.joint_use_notice_incomplete", "provision.opt_out_forbidden", "provision.opt_out_not_notified",
+    "provision.opted_out", "consent.missing", "consent.scope_recipient", "purpose.provision_not_specified",
+)  # fmt: skip
+"""What PROV-4 to PROV-9 refuse with."""
+ABROAD: Final = (
+    "FORN-0: null, and any other country, is abroad, where PROV-4 to PROV-9 are not judged",
+    RELATIONS,
+)
 STRANGE: Final = only("request.unknown_agreement")
 EXCEPTIONS: Final[Mapping[str, tuple[str, Lifted]]] = {
     "requester.operator": ("ACC-2: an automatic request names no operator; a wrong one is no longer named", CONTRADICTED),
@@ -113,6 +123,7 @@ EXCEPTIONS: Final[Mapping[str, tuple[str, Lifted]]] = {
     "anticipated_purposes": ("JP 2: every rule is applied to each; one less is one demand less", anything),
     "product_provider": ("WALL-3: null: no product of another is proposed", clauses),
     "recipient": ("USE-1, REQ-1: for use and receive it is only looked up", only("recipient.prohibited", "request.unknown_agreement")),
+    "recipient.country": ABROAD,
     "recipient.agreement": ("REQ-1: a claim of what is not registered is no longer made", STRANGE),
     "receipt.agreement": ("REQ-1: as the recipient's", STRANGE),
     "record.agreement": ("REQ-1: as the recipient's", STRANGE),
@@ -152,12 +163,15 @@ NAMES: Final = (
 @MANY
 @given(situations)
 def test_a_name_that_the_rulebook_does_not_know_opens_nothing(situation: Situation) -> None:
-    """In place of any registered name an unknown one: nothing is allowed that was refused, without exception."""
+    """In place of any registered name an unknown one: nothing is allowed that was refused, but as
+    `ABROAD` says."""
     before = judged(situation)
     for path in NAMES:
         if at_path(situation.request, path) is not None:
             changed = with_(situation.request, path, "unheard-of")
-            assert opened(before, judged(situation._replace(request=changed))) == {}, path
+            gone = opened(before, judged(situation._replace(request=changed)))
+            _, lifted = ABROAD if path == "recipient.country" else ("", only())
+            assert all(lifted(reasons, situation.request) for reasons in gone.values()), (path, gone)
     items = situation.request.items
     for item in items:
         changed = situation.request._replace(
@@ -215,10 +229,12 @@ FACTS: Final = (
     *(f"foreign.{part.name}" for part in fields(ForeignInformation)),
 )  # fmt: skip
 """Of a consent: what may be null; but `acceptance_refused_at`, which is a refusal (WALL-12)."""
+TO_RECIPIENTS: Final = frozenset({"provision", "foreign_provision", "referable"})
 OPEN_WHERE_UNSTATED: Final[Mapping[str, tuple[str, Callable[[ConsentGranted], bool]]]] = {
     "terms.valid_from": ("Consents: the day it was given; WALL-6 for cross_sell", lambda grant: grant.kind != "cross_sell"),
     "terms.valid_until": ("Consents: no end; WALL-6 for cross_sell", lambda grant: grant.kind != "cross_sell"),
-    "purposes": ("PROV-1: those of the recipients alone, where it names none beside", lambda grant: grant.kind == "provision"),
+    "purposes": ("PROV-1, FORN-4, REF-1: those of the recipients alone, where it names none beside", lambda grant: grant.kind in TO_RECIPIENTS),
+    "foreign.country": ("FORN-4: a reason excuses what is missing (and never what was told wrongly)", lambda grant: bool(grant.foreign and grant.foreign.unknown_reason)),
 }  # fmt: skip
 
 

@@ -61,18 +61,15 @@ def claim_of(question: Question, request: AccessRequest, recipient: Recipient, h
 
 
 def creditors(claim: Claim) -> tuple[Entrustment, ...]:
-    """The entrustments of claims to the holder that are in force; the one alone that the request names, if it names one."""
+    """The entrustment of claims to the holder that the request names, in force; without one nobody can tell whose claim it is."""
     named = claim.agreement
-    found = (named,) if isinstance(named, Entrustment) else claim.question.book.agreements.values()
-    return tuple(
-        [
-            trust
-            for trust in found
-            if isinstance(trust, Entrustment)
-            and trust.trustee == claim.holder
-            and relations.in_force(trust, claim.question.day)
-        ]
-    )
+    if (
+        isinstance(named, Entrustment)
+        and named.trustee == claim.holder
+        and relations.in_force(named, claim.question.day)
+    ):
+        return (named,)
+    return ()
 
 
 def is_main_business(claim: Claim) -> bool:
