@@ -51,6 +51,7 @@ def test_every_part_reaches_the_domain() -> None:
                 recipient={
                     "id": "life-insurer", "name": "n", "address": "a", "representative": "r", "relation": "third_party",
                     "country": "JP", "agreement": "AG-6", "contact": "c", "deletes_unless_awarded": True,
+                    "unspecified_many": True,
                     "referable_consent": {
                         "confirmed_at": "2026-01-02T03:04:05Z", "how": "h", "foreign_information": "f",
                     },
@@ -100,6 +101,7 @@ NULLABLE = (
     "receipt", "record", "acquisition", "card_number_in_full", "minimum_consent_position", "list_id",
     "recipient.name", "recipient.address", "recipient.representative", "recipient.relation", "recipient.country",
     "recipient.agreement", "recipient.contact", "recipient.referable_consent", "recipient.deletes_unless_awarded",
+    "recipient.unspecified_many",
     "recipient.referable_consent.confirmed_at", "recipient.referable_consent.how",
     "recipient.referable_consent.foreign_information",
     "legal_basis.reference", "legal_basis.consent_difficult", "legal_basis.would_hinder", "legal_basis.necessity",
