@@ -78,7 +78,7 @@ def test_every_part_reaches_the_domain() -> None:
     )  # fmt: skip
     assert found.recipient == domain.Recipient(
         "life-insurer", "third_party", "n", "a", "r", "JP", "AG-6", "c",
-        domain.ReferableConsent(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "h", "f"), True,
+        domain.ReferableConsent(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "h", "f"), True, True,
     )  # fmt: skip
     assert found.legal_basis == domain.LegalBasis(
         "law", "刑事訴訟法第197条", "1", "2", "3", "4", "police", True
