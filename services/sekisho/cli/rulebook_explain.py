@@ -12,7 +12,7 @@ import click
 from sekisho.cli.outcome import DONE, InputError
 from sekisho.cli.rulebook import folder
 from sekisho.cli.screen import Screen, stdout_screen
-from sekisho.rulebook.case_model import CitedSentence
+from sekisho.rulebook.case_model import CitedSentence, Undecided
 from sekisho.rulebook.cases import Case
 from sekisho.rulebook.compile import NOT_SOURCES
 from sekisho.rulebook.families import FAMILIES, family_of
@@ -45,7 +45,7 @@ def explain(code: str, lang: str | None, path: Path | None, every: bool, as_json
     remedy of its codes; then the sentences of the sources that its cases cite, and what each case is answered.
 
     CODE may also be a place in a source ("SV 14(2)"; APPI, ER, GL, IBR, JP, SG, SV), or a sentence of one: then the
-    rules and cases that rest on it are told.
+    rules and cases that rest on it are told, and what of it no request is decided by, with the reason.
 
     Exit codes: 0 explained, 1 the rulebook is wrong, 2 nothing is called CODE (the nearest names are told).
 
@@ -55,6 +55,7 @@ def explain(code: str, lang: str | None, path: Path | None, every: bool, as_json
       sekisho rulebook explain consent.expired --lang ja
       sekisho rulebook explain provision.opt_out --json | jq .cases
       sekisho rulebook explain "APPI 第27条第1項"
+      sekisho rulebook explain "GL 3-5"
     """
     book = open_handbook(sample_path() if path is None else folder(path))
     found = book.find(code) or book.find(code.upper()) or book.find_source(code)
@@ -91,7 +92,17 @@ class _Page:
         for rule in found.rules:
             self._rule(rule, [entry for entry in found.entries if entry.rule == rule])
             self._screen.line()
-        self._cases(found.cases, every=every)
+        if found.cases or not found.undecided:
+            self._cases(found.cases, every=every)
+        self._undecided(found.undecided)
+
+    def _undecided(self, places: Iterable[Undecided]) -> None:
+        for place in places:
+            self._screen.text(
+                ", ".join(place.sections), first=f"{place.document} ", lead="bold", style="yellow"
+            )
+            self._both(place.what, 2)
+            self._both(place.why, 2, first="→ ")
 
     def _rule(self, rule: str, entries: Iterable[Entry]) -> None:
         stated, family = self._book.rules[rule], FAMILIES.get(family_of(rule))
@@ -182,6 +193,7 @@ def _document(book: Handbook, found: Found) -> dict[str, Any]:
         "rules": [_rule_document(book, rule) for rule in found.rules],
         "codes": [_entry_document(entry) for entry in found.entries],
         "cases": [_case_document(case) for case in found.cases],
+        "undecided": [place.model_dump(mode="json") for place in found.undecided],
     }
 
 

@@ -95,6 +95,15 @@ class CaseSource(Source):
     expect: Expected
 
 
+class Undecided(Source):
+    """Places in a document that no access request is decided by, what stands there, and why no case shows it."""
+
+    document: Document
+    sections: Annotated[tuple[Sentence, ...], Field(min_length=1)]
+    what: Bilingual
+    why: Bilingual
+
+
 class CaseFile(Source):
     """A file of a `cases` folder: cases, and what they start from and cite, by name; at least one section."""
 
@@ -103,3 +112,4 @@ class CaseFile(Source):
     events: dict[str, EventPatch] = Field(default_factory=dict)
     records: dict[str, Patch] = Field(default_factory=dict)
     cases: tuple[CaseSource, ...] = ()
+    undecided: tuple[Undecided, ...] = ()

@@ -20,7 +20,14 @@ from sekisho.domain.retention import retention
 from sekisho.domain.vocabulary import Effect
 from sekisho.rulebook.case_compare import differences
 from sekisho.rulebook.case_files import ReadFile, Templates, read_files
-from sekisho.rulebook.case_model import CaseSource, CitedSentence, EventPatch, Expected, Patch
+from sekisho.rulebook.case_model import (
+    CaseSource,
+    CitedSentence,
+    EventPatch,
+    Expected,
+    Patch,
+    Undecided,
+)
 from sekisho.rulebook.model_base import Bilingual
 from sekisho.rulebook.problems import Problem, RulebookError, nearest
 
@@ -80,6 +87,14 @@ def load_cases(folder: Path) -> list[Case]:
     if problems:
         raise RulebookError(problems)
     return cases
+
+
+def load_undecided(folder: Path) -> list[Undecided]:
+    """The places in the sources that a folder's files say no request is decided by. Raises RulebookError, OSError."""
+    read, problems = read_files(folder)
+    if problems:
+        raise RulebookError(problems)
+    return [each for file in read for each in file.content.undecided]
 
 
 def expand(case: Case) -> Json:

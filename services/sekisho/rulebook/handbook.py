@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sekisho.rulebook.case_model import DOCUMENTS, CitedSentence
-from sekisho.rulebook.cases import Case, load_cases
+from sekisho.rulebook.case_model import DOCUMENTS, CitedSentence, Undecided
+from sekisho.rulebook.cases import Case, load_cases, load_undecided
 from sekisho.rulebook.compile import NOT_SOURCES, LoadedRulebook, load
 from sekisho.rulebook.coverage import codes_named
 from sekisho.rulebook.families import in_order
@@ -50,6 +50,8 @@ class Found:
     entries: tuple[Entry, ...]
     record: RecordTerm | None
     cases: tuple[Case, ...]
+    undecided: tuple[Undecided, ...] = ()
+    """Of a place in a source: what there is that no request is decided by."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Handbook:
     loaded: LoadedRulebook
     places: Places
     cases: tuple[Case, ...]
+    undecided: tuple[Undecided, ...] = ()
 
     @property
     def rules(self) -> Mapping[str, Rule]:
@@ -125,7 +128,8 @@ class Handbook:
     def find_source(self, text: str) -> Found | None:
         """The rules and cases that rest on a place in a source (`SV 14(2)`), or on a sentence or a part of it.
 
-        A text longer than what is cited finds it too: a whole paragraph may be given. None where nothing rests on it.
+        A text longer than what is cited finds it too: a whole paragraph may be given. Of a place that no request is
+        decided by, why. None where nothing is known of it.
         """
         place = Wanted.read(text)
         cases = tuple(case for case in self.cases if place.carries(case.source))
@@ -134,10 +138,15 @@ class Handbook:
             for rule, stated in self.rules.items()
             if any(place.is_cited_in(citation) for _, _, citation in self._citations(rule, stated))
         ]
-        if not cases and not rules:
+        undecided = tuple(
+            each
+            for each in self.undecided
+            if any(place.reaches(each.document, section) for section in each.sections)
+        )
+        if not cases and not rules and not undecided:
             return None
         decided = in_order((*rules, *(case.rule for case in cases)))
-        return Found(text, ("source",), tuple(decided), (), None, cases)
+        return Found(text, ("source",), tuple(decided), (), None, cases, undecided)
 
     def _citations(self, rule: str, stated: Rule) -> list[tuple[str, str, str]]:
         told = citations(stated.sources, stated.otherwise)
@@ -167,7 +176,8 @@ def open_handbook(path: Path) -> Handbook:
     loaded = load(path)
     folder = path / NOT_SOURCES
     cases = load_cases(folder) if folder.is_dir() else []
-    return Handbook(loaded, validate(loaded.texts).places, tuple(cases))
+    undecided = load_undecided(folder) if folder.is_dir() else []
+    return Handbook(loaded, validate(loaded.texts).places, tuple(cases), tuple(undecided))
 
 
 def codes_in(case: Case) -> set[str]:

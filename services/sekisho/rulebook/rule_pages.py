@@ -179,6 +179,17 @@ def _sources(book: Handbook) -> Iterator[str]:
             for cited, cases in sentences.items():
                 yield from _sentence(cited, cases)
     yield from _rules_citations(book)
+    yield from _undecided(book)
+
+
+def _undecided(book: Handbook) -> Iterator[str]:
+    if not book.undecided:
+        return
+    yield "\n## 申請では決まらないもの · What no request is decided by\n"
+    yield "| 箇所 · place | 内容 · what stands there | 理由 · why |\n|---|---|---|"
+    for each in book.undecided:
+        told = (f"{text.ja}<br>{text.en}" for text in (each.what, each.why))
+        yield f"| {each.document} {_cell(', '.join(each.sections))} | {' | '.join(map(_cell, told))} |"
 
 
 def _sentence(cited: CitedSentence, cases: Sequence[Case]) -> Iterator[str]:

@@ -60,6 +60,16 @@ class Wanted:
         sentence = _plain(cited.sentence)
         return len(self.text) >= _SHORTEST and (self.text in sentence or sentence in self.text)
 
+    def reaches(self, document: str, section: str) -> bool:
+        """Whether the place is that section of a document, one within it, or one around it."""
+        if self.place is None:
+            return False
+        told, wanted = _plain(f"{document}{section}"), self.place
+        return any(
+            longer.startswith(shorter) and _names(longer, shorter)
+            for longer, shorter in ((wanted, told), (told, wanted))
+        )
+
     def is_cited_in(self, citation: str) -> bool:
         """Whether a rule's citation names the place, or holds the text."""
         if self.in_full is None:
