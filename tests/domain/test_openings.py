@@ -202,10 +202,16 @@ def fitted(chance: Random) -> tuple[Situation, ConsentGranted]:
 
 
 def closed(situation: Situation, further: ConsentEvent) -> set[str]:
-    """The items that are allowed without the event and not with it."""
+    """The items that are allowed without the event and not with it; with "" the whole request, where it was allowed.
+
+    An item that is now refused for the record alone is left to the whole: the consent made an allowed request of a
+    refused one, and only then is a record looked at (REQ-5).
+    """
     event = replace(further, position=Position(None, len(situation.events)))
-    more = situation._replace(events=(*situation.events, event))
-    return allowed(judged(situation)) - allowed(judged(more))
+    before, after = judged(situation), judged(situation._replace(events=(*situation.events, event)))
+    unrecorded = {item.item for item in after.items if item.reasons == ("record.particulars_missing",)}
+    found = allowed(before) - allowed(after) - (unrecorded if before.effect == "deny" else set())
+    return found | ({""} if before.effect == "allow" and after.effect == "deny" else set())
 
 
 @MANY

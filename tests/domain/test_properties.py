@@ -153,16 +153,17 @@ def test_consents_and_near_misses_are_the_persons_own(situation: Situation) -> N
 @given(situations)
 def test_a_withdrawal_of_everything_ends_every_consent(situation: Situation) -> None:
     """What is decided after all is withdrawn is what is decided with no consent at all: no item more, none less."""
-    holder = situation.request.holder.partition("/")[0]
     at = situation.at
     known = tuple(
         event
         for event in situation.events
         if not (isinstance(event, ConsentGranted) and (event.given_at or at) > at)
     )
-    end = ConsentWithdrawn("end", Position(None, 99), at, controller=holder)
+    # of a creditor's too (PROV-8)
+    controllers = sorted({event.controller for event in known if isinstance(event, ConsentGranted)})
+    ends = [ConsentWithdrawn(f"end-{each}", Position(None, 99), at, controller=each) for each in controllers]
     none = tuple(event for event in known if not isinstance(event, ConsentGranted))
-    ended = judged(situation._replace(events=(*known, end)))
+    ended = judged(situation._replace(events=(*known, *ends)))
     assert allowed(ended) == allowed(judged(situation._replace(events=none)))
 
 
