@@ -103,7 +103,6 @@ def _asked(request: AccessRequest, book: Rulebook, day: date) -> Question:
     for family in ASKING:
         family.ask(question, asking)
     question.settle()
-    question.guarded = not asking.items
     size = _size(key[2], question)
     if _QUESTIONS.is_full_for(size):
         forget()
@@ -189,7 +188,7 @@ def _item(case: Case, asked: Asked) -> ItemVerdict:
         return ItemVerdict(asked.id, asked.role, "deny", (), _codes(_ranked((*case.whole, *reasons))))
     question, bases = case.question, case.bases[asked.place]
     assert asked.item is not None
-    if question.guarded or not bases or not question.purposes or asked.id in case.ungrounded:
+    if question.empty or not bases or not question.purposes or asked.id in case.ungrounded:
         reasons.append(NO_BASIS)
         return ItemVerdict(asked.id, asked.role, "deny", (), (NO_BASIS.code,))
     return ItemVerdict(asked.id, asked.role, "allow", _grounds(tuple(bases)), ())

@@ -89,8 +89,8 @@ class Question:
     first record is written."""
 
     __slots__ = (
-        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "covered", "creditors", "day", "details", "dormant", "foreign_hands",
-        "frame", "guarded", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
+        "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "covered", "creditors", "day", "details", "dormant", "empty", "foreign_hands",
+        "frame", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
         "owed", "partners", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
         "solicits", "ungrounded", "whole",
     )  # fmt: skip
@@ -152,8 +152,8 @@ class Question:
         """Items for which some purpose has no ground in PURP (for a corporation, no refusal by itself)."""
         self.restrictable = False
         """Whether the person's being a restricted customer matters (WALL-13)."""
-        self.guarded = False
-        """Whether the whole request is of a kind that no family judges yet."""
+        self.empty = not request.items
+        """Whether nothing is asked for, though items may have selected the person (REQ-3)."""
         self.remembered = False
         """Whether it is the same object for all who ask it."""
         self.by_the_hour = False
