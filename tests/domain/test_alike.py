@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.decision import Common, commons
-from cases.on_the_core import all_cases, verdict
+from cases.on_the_core import all_cases, book, read, verdict, well_formed
 from domain.worlds import AT, REQUESTERS, consent, drawn, good_consent, moment, request, sample_book
 from sekisho.domain import alike, decision
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.decision import decide, decide_in_full, forget
 from sekisho.domain.events import ConsentGranted, ForeignInformation, Position
 from sekisho.domain.request import AccessRequest
+from sekisho.rulebook.cases import Case
 
 MANY = settings(max_examples=400, deadline=None)
 OTHERS: dict[str, Any] = {
@@ -120,6 +121,17 @@ def test_a_creditors_consent_is_compared_with_the_day_of_its_entrustment() -> No
     earlier, later = cases["sv-14-6-creditor-before"], cases["sv-14-6-creditor-after"]
     forget()
     assert [verdict(case).effect for case in (earlier, later, earlier)] == ["allow", "deny", "allow"]
+
+
+@pytest.mark.parametrize("case", well_formed(), ids=lambda case: case.id)
+def test_a_record_names_its_own_person(case: Case) -> None:
+    """Whoever asked the same before, with a consent or without one: nobody's record names another."""
+    asked = read(case)
+    for person in ("C-first", "C-second"):
+        request = asked.request._replace(subject_id=person)
+        found = decide(request, asked.events, book(), asked.at)
+        assert found == decide_in_full(request, asked.events, book(), asked.at)
+        assert found.record is None or found.record.subject_id in (person, None)
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

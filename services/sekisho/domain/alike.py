@@ -74,8 +74,10 @@ def key_of(question: Question, events: Sequence[ConsentEvent], at: datetime) -> 
 def recall(key: Key, request: AccessRequest, events: Sequence[ConsentEvent]) -> Verdict | None:
     """The answer that somebody got, told of this person; None: nobody has asked yet."""
     known = _ANSWERS.get(key)
-    if known is None or not events:
-        return known
+    if known is None:
+        return None
+    if not events:
+        return known if known.record is None else _told_of(known, known.record, request.subject_id)
     (grant,) = events
     assert isinstance(grant, ConsentGranted)
     effect, items, reasons, near_misses, owed, consents, record, exempt, details = known
@@ -96,6 +98,13 @@ def keep(key: Key, verdict: Verdict) -> None:
 def forget() -> None:
     """Forgets all answers: when the questions are forgotten, which they would hold."""
     _ANSWERS.clear()
+
+
+def _told_of(known: Verdict, record: RecordContent, subject_id: str) -> Verdict:
+    """The answer whose record names this person, where it names one: a receipt's, or a provision's by opt-out, rests on no
+    consent of whoever it is about."""
+    named = record if record.subject_id is None else record._replace(subject_id=subject_id)
+    return known._replace(record=named)
 
 
 def _retold(
