@@ -10,9 +10,8 @@ def entries_of(grant: ConsentGranted, recipient: str) -> list[ConsentRecipient]:
     return [entry for entry in grant.recipients if entry.id == recipient and entry.name]
 
 
-def covers(grant: ConsentGranted, entries: list[ConsentRecipient], purpose: str) -> bool:
-    """Whether the purpose is among those told, with the recipient and beside it; told nowhere, none is."""
-    told = {entry.purpose for entry in entries if entry.purpose}
+def covers(grant: ConsentGranted, told: frozenset[str], purpose: str) -> bool:
+    """Whether the purpose is among those told with the recipient, and among those beside it; told nowhere, none is."""
     if not told and not grant.purposes:
         return False
     return (not told or purpose in told) and (not grant.purposes or purpose in grant.purposes)

@@ -25,7 +25,7 @@ class Case:
 
     __slots__ = (
         "activity", "at", "bases", "book", "candidates", "failures", "missed", "on_consent", "question", "reasons",
-        "request", "served", "state", "ungrounded", "whole",
+        "request", "served", "state", "told", "ungrounded", "whole",
     )  # fmt: skip
 
     def __init__(self, question: Question, request: AccessRequest, state: ConsentState, at: datetime) -> None:
@@ -41,6 +41,8 @@ class Case:
         self.bases: list[list[Cite]] = [asked.bases.copy() for asked in question.asked]
         self.failures: dict[int, tuple[Cite, ...]] = {}
         """By grant: the clauses that fail whatever the purpose and item."""
+        self.told: dict[int, tuple[frozenset[str], tuple[Cite, ...]]] = {}
+        """By grant: the purposes told with the recipient, and the clauses of what was told that fail whatever the purpose."""
         self.candidates: dict[tuple[str, str | None], tuple[list[Candidate], dict[str, Answer]]] = {}
         """By purpose and the recipient that must be named: the consents examined, and the answers they all gave."""
         self.served: dict[int, list[str]] = {}

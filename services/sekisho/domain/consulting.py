@@ -96,13 +96,15 @@ def _candidates(case: Case, need: Need) -> list[Candidate]:
             if case.question.creditors:
                 found += _of_creditors(case, index, grant, purpose)
             continue
+        kind, terms = grant.kind, grant.terms
+        if kind not in case.question.kinds:
+            continue  # nobody will ask for it: a fifth of a hard decision (make bench)
         failed = case.failures.get(index)
         if failed is None:
             failed = case.failures[index] = common(case, grant)
-        kind, terms = grant.kind, grant.terms
         named = names or (recipient if kind in TO_RECIPIENTS else None)
         if kind == "foreign_provision" or kind == "referable":
-            failed += of_recipient(case, grant, purpose)
+            failed += of_recipient(case, index, grant, purpose)
         elif named is not None or purpose not in grant.purposes:
             failed += for_purpose(grant, purpose, named)
         if case.question.partners is not None and kind == "provision":

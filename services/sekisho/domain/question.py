@@ -90,7 +90,7 @@ class Question:
 
     __slots__ = (
         "abroad", "action", "all_ids", "asked", "book", "by_the_hour", "covered", "creditors", "day", "details", "dormant", "empty", "foreign_hands",
-        "frame", "holder", "ids", "implied", "individual", "known", "lifted", "named", "needs", "organization",
+        "frame", "holder", "ids", "implied", "individual", "kinds", "known", "lifted", "named", "needs", "organization",
         "owed", "partners", "personal", "proven", "purposes", "recipient", "record", "referable", "remembered", "restrictable",
         "solicits", "ungrounded", "whole",
     )  # fmt: skip
@@ -145,6 +145,8 @@ class Question:
         """Rules that do not bind here: policy switched off for the requester's organization, or not in force on the day."""
         self.whole: list[Cite] = []
         self.needs: list[Need] = []
+        self.kinds: frozenset[str] = frozenset()
+        """Kinds of consent that some need can be met with."""
         self.owed: list[Cite] = []
         """Obligations that follow from the question alone."""
         self.details: dict[str, str] = {}
@@ -187,6 +189,7 @@ class Question:
             need = self._bound(need)
         if need.asked:
             self.needs.append(need._replace(ids=tuple(asked.id for asked in need.asked)))
+            self.kinds |= need.kinds
 
     def _bound(self, need: Need) -> Need:
         """The need as far as rules ask for it that bind here."""
