@@ -15,8 +15,10 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Final, NamedTuple
 
 from mutants import report
@@ -33,6 +35,27 @@ class Tried(NamedTuple):
     module: str
     mutant: Mutant
     noticed_by: str | None
+
+
+class Witnesses:
+    """Which cases noticed mutants of a function and of a module: the next one's are mostly noticed by the same."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str | None], Counter[str]] = {}
+
+    def add(self, work: Work, noticed_by: str | None) -> None:
+        """Remembers who it was."""
+        if noticed_by is not None:
+            for scope in (work.mutant.scope, None):
+                self._of.setdefault((name_of(work.path), scope), Counter())[noticed_by] += 1
+
+    def likely(self, work: Work) -> list[str]:
+        """Those of the function, then those of the module, the most frequent first."""
+        found: dict[str, None] = {}
+        for scope in (work.mutant.scope, None):
+            known = self._of.get((name_of(work.path), scope), Counter())
+            found.update(dict.fromkeys(name for name, _ in known.most_common(30)))
+        return list(found)
 
 
 class Work(NamedTuple):
@@ -52,6 +75,8 @@ def main() -> int:
     works = [
         Work(path, each, _key(path, each)) for path in paths for each in mutants(path.read_text("utf-8"))
     ]
+    if told.sample and told.sample < len(works):
+        works = [works[place] for place in sorted(Random(told.seed).sample(range(len(works)), told.sample))]
     todo = [work for work in works if work.key not in known]
     print(f"{len(works):,} mutants of {len(paths)} modules, {len(todo):,} to be tried", flush=True)
     found = dict(known)
@@ -60,7 +85,7 @@ def main() -> int:
             found[work.key] = noticed_by
     tried = [Tried(name_of(work.path), work.mutant, found[work.key]) for work in works]
     print(f"{len(todo):,} tried in {time.monotonic() - begun:.0f} s")
-    return report.tell(tried, whole=not told.modules)
+    return report.tell(tried, whole=not told.modules and not told.sample)
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,6 +94,8 @@ def _arguments() -> argparse.Namespace:
         "modules", nargs="*", help="modules of the domain, `rules.wall` or `rules.*` (default: all)"
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--sample", type=int, help="only so many, drawn at random: an estimate of the score")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--anew", action="store_true", help="forget what was tried before")
     parser.add_argument("--keep-kills", action="store_true", help="do not try again what was noticed before")
     parser.add_argument(
@@ -122,13 +149,14 @@ def _try_all(todo: list[Work], told: argparse.Namespace) -> Iterator[tuple[Work,
     court, world = Court(without_failing=told.without_failing), _world()
     _harmless(court)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    witnesses = Witnesses()
     waiting, running = iter(todo), dict[int, tuple[int, Work]]()
     begun = said = time.monotonic()
     done = 0
     with RESULTS.open("a", encoding="utf-8") as file:
         while True:
             while len(running) < told.jobs and (work := next(waiting, None)) is not None:
-                reader, child = _fork(court, work)
+                reader, child = _fork(court, work, witnesses.likely(work))
                 running[reader] = (child, work)
             if not running:
                 return
@@ -137,6 +165,7 @@ def _try_all(todo: list[Work], told: argparse.Namespace) -> Iterator[tuple[Work,
                 noticed_by = _answer(reader, child)
                 file.write(json.dumps([work.key, world, noticed_by], ensure_ascii=False) + "\n")
                 file.flush()
+                witnesses.add(work, noticed_by)
                 done += 1
                 yield work, noticed_by
             if time.monotonic() - said > _TOLD_EVERY_S:
@@ -150,12 +179,12 @@ def _harmless(court: Court) -> None:
     path = DOMAIN / "rules" / "susp.py"
     for change in ("\n_NOBODY_ASKS = 1\n", "\n"):
         source = path.read_text("utf-8") + change
-        noticed_by = _answer(*_fork(court, Work(path, Mutant("", 1, "", "", 0, source), "")))
+        noticed_by = _answer(*_fork(court, Work(path, Mutant("", 1, "", "", 0, source), ""), ()))
         if noticed_by is not None:
             raise SystemExit(f"The court notices what changes nothing: {noticed_by}")
 
 
-def _fork(court: Court, work: Work) -> tuple[int, int]:
+def _fork(court: Court, work: Work, likely: Sequence[str]) -> tuple[int, int]:
     reader, writer = os.pipe()
     child = os.fork()
     if child:
@@ -166,7 +195,7 @@ def _fork(court: Court, work: Work) -> tuple[int, int]:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        os.write(writer, json.dumps(court.try_(work.path, work.mutant)).encode()[:4000])
+        os.write(writer, json.dumps(court.try_(work.path, work.mutant, likely)).encode()[:4000])
     finally:
         os._exit(0)
 

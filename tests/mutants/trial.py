@@ -79,15 +79,18 @@ class Court:
         if wrong is not None:
             raise SystemExit(f"The {wrong} fails on the unchanged domain.")
 
-    def try_(self, path: Path, mutant: Mutant) -> str | None:
-        """Who noticed the mutant: a case's id, a test, or how it broke; None where nobody did. Runs in a fork."""
+    def try_(self, path: Path, mutant: Mutant, likely: Sequence[str]) -> str | None:
+        """Who noticed the mutant: a case's id, a test, or how it broke; None where nobody did. Runs in a fork.
+
+        `likely` are those who noticed others of its function and module, who are asked first.
+        """
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         try:
             if not _swap(path, mutant):
                 _load_anew(path, mutant)
                 sys.modules["cases.on_the_core"].__dict__["all_cases"] = lambda: self._cases
-            wrong = _first_wrong_case(self._cases, _family(path))
+            wrong = _first_wrong_case(self._cases, _family(path), likely)
         except BaseException as error:  # noqa: BLE001  whatever a mutant does is an answer
             return f"{type(error).__name__}: {str(error)[:80]}"
         if wrong is not None:
@@ -110,11 +113,18 @@ def _family(path: Path) -> tuple[str, ...]:
     return (path.stem.upper(),)
 
 
-def _first_wrong_case(cases: Sequence[Any], families: tuple[str, ...]) -> str | None:
-    """The first case that is not answered as it expects; those of the families come first."""
+def _first_wrong_case(
+    cases: Sequence[Any], families: tuple[str, ...], likely: Sequence[str] = ()
+) -> str | None:
+    """The first case that is not answered as it expects; the likely ones come first, then those of the families."""
     on_the_core = sys.modules["cases.on_the_core"]
     compare = sys.modules["sekisho.rulebook.cases"].__dict__["compare"]
-    for case in sorted(cases, key=lambda case: case.rule.partition("-")[0] not in families):
+    first = {name: place for place, name in enumerate(likely)}
+    last = len(first)
+    for case in sorted(
+        cases,
+        key=lambda case: (first.get(f"case {case.id}", last), case.rule.partition("-")[0] not in families),
+    ):
         if compare(case, *on_the_core.answer(case)):
             return f"case {case.id}"
     return None
