@@ -145,11 +145,18 @@ def test_a_sentence_or_its_place_leads_to_rules_and_cases(wanted: str, rule: str
 
 
 @pytest.mark.parametrize(
-    "wanted", ["SV 1", "APPI 2", "SV 140", "APPI 第2条", "保険", "", "IBR", "存在しない文である"]
+    "wanted", ["SV 33", "APPI 2", "SV 140", "APPI 第2条", "保険", "", "IBR", "存在しない文である"]
 )
 def test_a_place_on_which_nothing_rests_is_not_found(wanted: str) -> None:
     """A number is not the beginning of a longer one, and what is too short means nothing."""
     assert book().find_source(wanted) is None
+
+
+def test_section_1_is_not_the_beginning_of_section_14() -> None:
+    """Of a place that is told to be undecided, nothing is shown that stands at a longer number."""
+    found = book().find_source("SV 1")
+    assert found is not None
+    assert (found.rules, found.cases, len(found.undecided)) == ((), (), 1)
 
 
 def test_sections_are_in_the_order_of_numbers() -> None:
