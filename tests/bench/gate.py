@@ -57,6 +57,8 @@ FULL: Final = Extent(
 QUICK: Final = Extent(
     Sizes(warm=2_000, main=10_000, faust_warm=500, faust=2_000), 1, 1, 5, (1_000, 10_000, 50_000), 4_000
 )
+LIMITS: Final = replace(BROKER_LIMITS, java_options=())
+"""The broker as a product runs it, with both of Java's compilers."""
 PARTS: Final = ("throughput", "latency", "phases", "subjects")
 
 
@@ -144,7 +146,7 @@ def main(arguments: Sequence[str]) -> int:
         if not asked.keep:
             ending.callback(shutil.rmtree, folder, ignore_errors=True)
         jars = ensure_jars(read_lock(), Settings.from_environment().local.cache, FETCH_LIMITS)
-        kafka = ending.enter_context(LocalKafka(jars, BROKER_LIMITS, properties=BROKER))
+        kafka = ending.enter_context(LocalKafka(jars, LIMITS, properties=BROKER))
         parts = asked.parts or PARTS
         results = measure(kafka.bootstrap, kafka.pid, folder, extent, _contenders(asked), parts, _say)
     (asked.out / "gate.json").write_text(json.dumps(results, indent=1), "utf-8")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from confluent_kafka.admin import AdminClient
 
 from local_kafka import BROKER_LIMITS
-from sekisho.local.broker import BrokerLimits, KafkaPortTakenError, LocalKafka, new_cluster_id
+from sekisho.local.broker import KafkaPortTakenError, LocalKafka, new_cluster_id
 from sekisho.local.ports import free_ports
 from sekisho.local.properties import Node, Place
 
 NODES = 3
-LIMITS = BrokerLimits(BROKER_LIMITS.process, heap="256m", port_attempts=3)
+LIMITS = replace(BROKER_LIMITS, heap="256m", port_attempts=3)
 SETTLE_S = 300.0
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def main() -> int:
     logging.basicConfig(filename=folder / "driver.log", level=logging.WARNING)
     jars = ensure_jars(read_lock(), Settings.from_environment().local.cache, FETCH_LIMITS)
     began = time.monotonic()
-    with LocalKafka(jars, BROKER_LIMITS, data_dir=folder / "broker") as kafka:
+    with LocalKafka(jars, replace(BROKER_LIMITS, java_options=()), data_dir=folder / "broker") as kafka:
         drive = Drive(kafka, folder, options, plan, _say)
         with suppress(KeyboardInterrupt):
             asyncio.run(_run(drive))

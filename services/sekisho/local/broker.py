@@ -42,11 +42,13 @@ class KafkaPortTakenError(KafkaStartError):
 
 @dataclass(frozen=True)
 class BrokerLimits:
-    """`process`: seconds to start and stop; `heap`: Java's, as in -Xmx; `port_attempts`: starts on new ports if one was taken."""
+    """`process`: seconds to start and stop; `heap`: Java's, as in -Xmx; `port_attempts`: starts on new ports if one was taken;
+    `java_options`: more of Java's."""
 
     process: ProcessLimits
     heap: str
     port_attempts: int
+    java_options: tuple[str, ...] = ()
 
 
 def new_cluster_id() -> str:
@@ -193,7 +195,7 @@ class LocalKafka:
         config, logs = folder / "server.properties", folder / "kafka-data"
         quorum = self._place.quorum if self._place else (node,)
         config.write_text(render(server_properties(node, quorum, logs, self._properties)), "utf-8")
-        command = java_command(self._jars, folder, self._limits.heap)
+        command = java_command(self._jars, folder, self._limits.heap, self._limits.java_options)
         self._format(command, config, folder)
         if len(quorum) == 1 and has_old_self(logs):
             # where there are others they have given it up, and one of them leads

@@ -22,16 +22,17 @@ def java() -> Path:
     return Path(JAVA)
 
 
-def java_command(jars: Sequence[Path], folder: Path, heap: str) -> list[str]:
+def java_command(jars: Sequence[Path], folder: Path, heap: str, options: Sequence[str] = ()) -> list[str]:
     """Java with Kafka's class path: exactly the locked jars, in the lock's order, whatever else lies in the cache.
 
-    `folder` is the broker's own. Raises KafkaUnavailableError where there is no Java.
+    `folder` is the broker's own, `options` are more of Java's. Raises KafkaUnavailableError where there is no Java.
     """
     return [
         str(java()),
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
         "-XX:-UsePerfData",
+        *options,
         # zstd, lz4 and snappy unpack their native parts there: into a folder that goes away with the broker
         f"-Djava.io.tmpdir={folder / 'tmp'}",
         # without an SLF4J binding the broker logs nothing; this one writes to standard error (runtime.md)
