@@ -115,12 +115,18 @@ async def _gathered(world: CaseWorld, sent: dict[str, tuple[Case, int]], today: 
 
 
 def at_any_hour(case: Case) -> Case:
-    """The case with the instants of its own day moved to that day's ends: before its decision, whenever that is made
-    today, or behind it. Which of them come before the decision is what such a case is about, not by how much."""
+    """The case with the instants of its own day, its events' and its request's, moved to that day's ends: before its
+    decision, whenever that is made today, or behind it. Which of them come before the decision is what such a case is
+    about, not by how much."""
     if case.at_any_hour:
         return case
     decided = datetime.fromisoformat(case.at)
-    return replace(case, events=tuple(_ends(event, decided, case.day) for event in case.events))
+    request = {
+        name: value if name == "requested_at" else _ends(value, decided, case.day)
+        for name, value in case.request.items()
+    }
+    events = tuple(_ends(event, decided, case.day) for event in case.events)
+    return replace(case, events=events, request=request)
 
 
 def _ends(value: Any, decided: datetime, day: date) -> Any:

@@ -68,10 +68,15 @@ class Case:
 
     @property
     def at_any_hour(self) -> bool:
-        """Whether no event lies on the day of the decision, so that the hour of the decision does not matter."""
-        return all(
-            tokyo_day(instant) != self.day for event in self.events for instant in _instants(event["data"])
+        """Whether no event, and no time that the request tells, lies on the day of the decision: then its hour does not
+        matter."""
+        told = {name: value for name, value in self.request.items() if name != "requested_at"}
+        instants = (
+            instant
+            for each in (told, *(event["data"] for event in self.events))
+            for instant in _instants(each)
         )
+        return all(tokyo_day(instant) != self.day for instant in instants)
 
 
 def load_cases(folder: Path) -> list[Case]:
