@@ -162,7 +162,7 @@ class World:
             engine=Engine("0.0.0-test", 1),
             limits=limits or self.limits,
             clocks=self.clocks,
-            startup_seconds=10,
+            startup_seconds=60,
             stop_seconds=5,
             copies=Copies(1, 1),
         )
