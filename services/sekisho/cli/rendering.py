@@ -26,6 +26,9 @@ def show_request(screen: Screen, request: dict[str, Any], *, indent: int = 0) ->
     recipient = mapping(request.get("recipient"))
     if recipient:
         what += f" → {recipient.get('id')} as {recipient.get('relation')}"
+    receipt = mapping(request.get("receipt"))
+    if receipt:
+        what += f" ← {mapping(receipt.get('provider')).get('id')} on {receipt.get('basis')}"
     screen.text(what, indent=indent, first="asks  ", lead="dim")
     screen.text(_why(request), indent=indent, first="for   ", lead="dim")
 
@@ -154,8 +157,9 @@ def show_record(screen: Screen, record: dict[str, Any], *, indent: int = 0) -> N
     counterparty = mapping(record.get("counterparty"))
     subject = mapping(record.get("subject")).get("id") or "no person named"
     items = ", ".join(record.get("items") or ())
+    arrow = "←" if record.get("direction") == "receipt" else "→"
     screen.text(
-        f"{record.get('controller')} → {counterparty.get('name')} ({counterparty.get('address')}, "
+        f"{record.get('controller')} {arrow} {counterparty.get('name')} ({counterparty.get('address')}, "
         f"{counterparty.get('representative')}): {items} of {subject}",
         indent=indent,
         first="▤ RECORD 第三者提供記録  ",
@@ -165,10 +169,14 @@ def show_record(screen: Screen, record: dict[str, Any], *, indent: int = 0) -> N
     statement = mapping(record.get("consent")).get("statement")
     if statement:
         screen.text(str(statement), indent=inner)
-    until = record.get("retain_until") or "open: provision goes on"
+    kept = (
+        f"kept until {record['retain_until']}"
+        if record.get("retain_until")
+        else "no end yet: provision goes on"
+    )
     screen.text(
         f"{record.get('basis')}, {record.get('method')}, on {record.get('provided_on')}; "
-        f"kept until {until} ({record.get('retention_rule')})",
+        f"{kept} ({record.get('retention_rule')})",
         indent=inner,
     )
 
