@@ -24,7 +24,7 @@ from sekisho.domain.memory import Memory, size_of
 from sekisho.domain.question import Asked, Need, Question
 from sekisho.domain.records import ParticularsMissingError, exemption, record, recorded_items
 from sekisho.domain.request import AccessRequest, Requester
-from sekisho.domain.rules import ASKING, BASIS_RANK, DUTY_RANK, JUDGING, OWING, RANK
+from sekisho.domain.rules import ASKING, BASIS_RANK, DUTY_RANK, JUDGING, OWING, PROVIDING, RANK
 from sekisho.domain.rules.acc import in_order
 from sekisho.domain.rules.req import NO_BASIS, PARTICULARS_MISSING
 from sekisho.domain.verdict import Cite, ItemVerdict, NearMiss, RecordContent, ServedConsent, Verdict
@@ -188,7 +188,13 @@ def _item(case: Case, asked: Asked) -> ItemVerdict:
         return ItemVerdict(asked.id, asked.role, "deny", (), _codes(_ranked((*case.whole, *reasons))))
     question, bases = case.question, case.bases[asked.place]
     assert asked.item is not None
-    if question.empty or not bases or not question.purposes or asked.id in case.ungrounded:
+    if (
+        question.empty
+        or not bases
+        or not question.purposes
+        or asked.id in case.ungrounded
+        or (question.action == "provide" and PROVIDING.isdisjoint(bases))
+    ):
         reasons.append(NO_BASIS)
         return ItemVerdict(asked.id, asked.role, "deny", (), (NO_BASIS.code,))
     return ItemVerdict(asked.id, asked.role, "allow", _grounds(tuple(bases)), ())

@@ -60,6 +60,8 @@ BASES: Final = _ordered(tuple([cite for family in FAMILIES for cite in getattr(f
 OBLIGATIONS: Final = _ordered(
     tuple([cite for family in FAMILIES for cite in getattr(family, "OBLIGATIONS", ())])
 )
+PROVIDING: Final = frozenset((*exc.BASES, *prov.BASES, forn.BY_CONSENT, ref.BY_CONSENT))
+"""What grounds a provision, beside its purpose: where none of them holds, because its rule is not in force, none is made."""
 RANK: Final = {cite: rank for rank, cite in enumerate(DECLARED)}
 BASIS_RANK: Final = {cite: rank for rank, cite in enumerate(BASES)}
 DUTY_RANK: Final = {cite: rank for rank, cite in enumerate(OBLIGATIONS)}

@@ -33,7 +33,9 @@ def ask(question: Question, request: AccessRequest) -> None:
         _granted(question, request)
     _moratoria(question, request)
     _business(question, request)
-    if question.foreign_hands and question.organization is not None:
+    if _not_yet_taken_over(question, request):
+        question.refuse(NOT_ENTRUSTED)
+    elif question.foreign_hands and question.organization is not None:
         _anothers(question, request)
 
 
@@ -166,6 +168,17 @@ def _business(question: Question, request: AccessRequest) -> None:
 def _to_same_entity(request: AccessRequest) -> bool:
     recipient = request.recipient
     return recipient is not None and recipient.relation == "same_entity"
+
+
+def _not_yet_taken_over(question: Question, request: AccessRequest) -> bool:
+    """Whether the holder id is of data that a succession will bring: until its day they are the predecessor's (PROV-5)."""
+    brought = [
+        heir.effective_on
+        for heirs in question.book.successions.values()
+        for heir in heirs
+        if heir.holder == request.holder
+    ]
+    return bool(brought) and question.day < min(brought)
 
 
 def _anothers(question: Question, request: AccessRequest) -> None:

@@ -70,6 +70,8 @@ def ask(question: Question, request: AccessRequest) -> None:
     if faults:
         return
     basis = BASIS[claimed.kind]
+    if question.off(basis.rule):
+        return  # what is not in force excepts nothing
     question.lifted = basis
     for asked in question.known:
         asked.bases.append(basis)

@@ -53,7 +53,7 @@ def ask(question: Question, request: AccessRequest) -> None:
 def _limits(question: Question, request: AccessRequest, lifted: bool) -> None:
     """What is specified is a basis beside an exception that holds too; what is not needs none then."""
     for purpose in question.purposes:
-        if purpose.id == CONSENT_ACQUISITION:
+        if purpose.id == CONSENT_ACQUISITION and not question.off(ACQUISITION.rule):
             for asked in question.known:
                 _acquisition(question, request, asked, lifted)
         else:
@@ -82,6 +82,8 @@ def _purpose(question: Question, request: AccessRequest, purpose: str, lifted: b
             asked.bases.append(within)
         else:
             by_class[asked.item.item_class == "sensitive"].append(asked)
+        if not lifted and question.off((within or OUTSIDE).rule):
+            question.ungrounded.add(asked.id)  # nothing in force grounds it, whatever else gives a basis
     if lifted:
         return
     kinds = _OWN if question.recipient is None else _WITH_RECIPIENT
@@ -110,6 +112,8 @@ def _within(question: Question, request: AccessRequest, item: str, purpose: str)
         return SPECIFIED
     if purpose in found.on_ground and sens.is_on_ground(question, request, item):
         return SPECIFIED
+    if question.off(RELATED.rule):
+        return None
     for relation in question.book.related.get(question.holder.organization, ()):
         told = relation.related == purpose and relation.published_on <= question.day
         if told and (
@@ -130,8 +134,11 @@ def _outside(question: Question, request: AccessRequest, item: str, purpose: str
     specified for its own data (PURP-3), or any other (PURP-1)."""
     specified = question.book.specified
     found = specified.get((request.holder, item))
-    if found is not None and any(purpose in purposes for purposes in found.by_provider.values()):
+    elsewhere = found is not None and any(purpose in purposes for purposes in found.by_provider.values())
+    if elsewhere and not question.off(OUTSIDE_PROVIDERS.rule):
         return OUTSIDE_PROVIDERS
+    if question.off(OUTSIDE_PREDECESSORS.rule):
+        return OUTSIDE
     for successor in _successors(question, request):
         own = specified.get((successor, item))
         if own is not None and purpose in own.purposes:
