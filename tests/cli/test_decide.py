@@ -279,3 +279,32 @@ def test_readable_shows_who_asked_the_reasons_and_remedies_in_both_languages(
         assert said in shown
     assert max(cell_len(line) for line in shown.splitlines()) <= 80
     assert "\x1b[" not in shown
+
+
+def test_readable_tells_what_a_basis_means_for_that_request(
+    run: Run, write: Write, document: dict[str, Any]
+) -> None:
+    """A consent to a use is told as one to its purpose, of referable information as one to its acquisition; of the
+    academic exceptions the one that is claimed is told."""
+    used = run("decide", write(document), "--readable").stdout
+    assert "この目的について本人の同意があります。" in used
+    assert "個人データとして取得すること" not in used
+    insurer = {"id": "life-insurer", "relation": "third_party", "country": "JP"}
+    insurer |= {"name": "life-insurer 株式会社", "address": "東京都", "representative": "代表"}
+    document["request"].update(
+        action="provide",
+        requester={"organization": "savings-bank", "business": "deposit", "system": "core-banking"},
+        items=["referable.interests"],
+        purpose="savings.solicitation",
+        activity={"kind": "maintenance", "mode": "none"},
+        recipient=insurer
+        | {"referable_consent": {"confirmed_at": "2026-11-20T10:00:00+09:00", "how": "申告を受けた"}},
+    )
+    assert "個人データとして取得すること" in run("decide", write(document), "--readable").stdout
+    document["request"].update(
+        items=["customer.name"],
+        recipient=insurer | {"id": "university", "name": "university"},
+        legal_basis={"kind": "academic_provision", "reference": "R-1", "no_undue_harm": "ない"},
+    )
+    shown = run("decide", write(document), "--readable").stdout
+    assert "学術研究機関の学術研究のための提供です。" in shown

@@ -85,7 +85,7 @@ def _show(request: Mapping[str, Any], decision: Mapping[str, Any], book: Ruleboo
 
     screen = stdout_screen()
     show_request(screen, dict(request))
-    show_decision(screen, dict(decision), bases=bases_of(book, str(request.get("action"))))
+    show_decision(screen, dict(decision), bases=bases_of(book, request))
     if decision["record"] is not None:
         show_record(screen, decision["record"])
     screen.line()

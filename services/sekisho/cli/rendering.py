@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sekisho.cli.screen import Screen, mapping
 from sekisho.domain.book import Rulebook, Text
+from sekisho.domain.rules.exc import BASIS as EXCEPTIONS
 from sekisho.rulebook.record_terms import RECORD_EXEMPTIONS
 
 _INDENT: Final = 4
@@ -28,7 +29,7 @@ def show_request(screen: Screen, request: dict[str, Any], *, indent: int = 0) ->
         what += f" → {recipient.get('id')} as {recipient.get('relation')}"
     receipt = mapping(request.get("receipt"))
     if receipt:
-        what += f" ← {mapping(receipt.get('provider')).get('id')} on {receipt.get('basis')}"
+        what += f" ← {mapping(receipt.get('provider')).get('id')} on {receipt.get('basis') or 'no basis'}"
     screen.text(what, indent=indent, first="asks  ", lead="dim")
     screen.text(_why(request), indent=indent, first="for   ", lead="dim")
 
@@ -54,13 +55,25 @@ def _why(request: dict[str, Any]) -> str:
     return "; ".join(told)
 
 
-def bases_of(book: Rulebook, action: str) -> dict[str, Text]:
-    """What each basis code means, for a decision on that action: a consent carries a use otherwise than a provision."""
+def bases_of(book: Rulebook, request: Mapping[str, Any]) -> dict[str, Text]:
+    """What each basis code means for that request: a consent carries a use otherwise than a provision, and that of
+    referable information otherwise again; the academic exceptions are three. Else a code has its first rule's words."""
+    exception = EXCEPTIONS.get(mapping(request.get("legal_basis")).get("kind") or "")
+    own = (_family(book, request), exception.rule if exception else "EXC-1")
     found: dict[str, Text] = {}
     for (code, rule), text in book.bases.items():
-        if code not in found or rule.startswith("PROV") == (action == "provide"):
+        if code not in found or rule.startswith(own):
             found[code] = text
     return found
+
+
+def _family(book: Rulebook, request: Mapping[str, Any]) -> str:
+    """The rules whose consent such a request asks for first."""
+    known = [book.items[item] for item in map(str, request.get("items") or ()) if item in book.items]
+    action = request.get("action")
+    if known and action != "use" and all(item.item_class == "referable" for item in known):
+        return "REF"
+    return "PROV" if action == "provide" else "PURP"
 
 
 def show_decision(

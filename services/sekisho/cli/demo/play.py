@@ -84,7 +84,7 @@ class Player:
             show_request(self.screen, dict(request), indent=2)
         await self.watch.until(lambda: at in self.watch.decisions, _ANSWER_SECONDS, "The decision")
         decision = self.watch.decisions[at]
-        bases = bases_of(self.book, str(request.get("action")))
+        bases = bases_of(self.book, request)
         show_decision(self.screen, decision, indent=2, bases=bases)
         record = None
         # the record shares the decision's transaction, but another partition may be read a moment later
