@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from sekisho.domain.calendar import age_reached_on, corresponding_day, period_end
+from sekisho.domain.calendar import age_reached_on, corresponding_day, months_end, period_end
 from sekisho.domain.retention import Retention, retention
 from sekisho.domain.vocabulary import RecordMethod
 
@@ -115,3 +115,25 @@ def test_the_lawful_day_of_deletion_is_never_before_the_law_allows() -> None:
     for method in RULES:
         ends = [plain(kept(method, day)) for day in days_of(2020, 2060)]
         assert ends == sorted(ends)
+
+
+def months_on(first: Day, months: int) -> Day:
+    """As `last_day`, for months: the year and the month in which they end are counted on one by one."""
+    days, places = almanac()
+    year, month = first[0], first[1]
+    for _ in range(months):
+        year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+    place = places[year, month, 1]
+    while days[place][1] == month and days[place][2] < first[2]:
+        place += 1
+    return days[place - 1]
+
+
+@pytest.mark.parametrize("months", [1, 6, 11, 12, 13, 24])
+def test_periods_of_months_of_every_day_of_nine_years(months: int) -> None:
+    """A review period (FORN-2) counts from the day after the review, to the eve of the corresponding day."""
+    for day in days_of(2023, 2031):
+        assert months_end(plain(day), months) == plain(months_on(next_day(day), months)), day
+    assert months_end(date(2026, 5, 1), 12) == date(2027, 5, 1)
+    assert months_end(date(2027, 2, 28), 12) == date(2028, 2, 29)
+    assert months_end(date(2026, 1, 30), 1) == date(2026, 2, 28)

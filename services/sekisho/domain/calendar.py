@@ -49,9 +49,13 @@ def age_reached_on(birth: date, years: int) -> date:
 def months_end(base: date, months: int) -> date:
     """The last day of a period of months after `base`, that day not counted (Civil Code 140, 143(2)).
 
-    It ends with the corresponding day's date, or with the month's last day where there is none.
+    It begins on the day after, and ends with the eve of the corresponding day, or with the month's last day where there is
+    none: after 28 February 2027, twelve months end on 29 February 2028.
     """
-    years, month = divmod(base.month - 1 + months, 12)
-    year, month = base.year + years, month + 1
-    last = (date(year + month // 12, month % 12 + 1, 1) - _ONE_DAY).day
-    return date(year, month, min(base.day, last))
+    first = base + _ONE_DAY
+    years, month = divmod(first.month - 1 + months, 12)
+    year, month = first.year + years, month + 1
+    try:
+        return date(year, month, first.day) - _ONE_DAY
+    except ValueError:
+        return date(year + month // 12, month % 12 + 1, 1) - _ONE_DAY
