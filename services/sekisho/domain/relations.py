@@ -111,12 +111,14 @@ def received(question: Question, receipt: Receipt) -> tuple[Relation, frozenset[
     """The relation to the provider that a receipt rests on, where it is proven for every purpose; and for which items.
 
     The person's own handing over, or another's on the person's behalf, is proven by the receiver's word: nothing else
-    can show it. A third party and an opt-out need no proof of the relation, but RECV's confirmation.
+    can show it; but a registered organization is not the person. A third party and an opt-out need no proof of the relation, but RECV's confirmation.
     """
     if question.holder is None:
         return None
     holder, everything = question.holder.organization, question.ids
     provider = None if receipt.provider is None else receipt.provider.id
+    if receipt.basis == "subject" and provider in question.book.organizations:
+        return None
     if receipt.basis in ("subject", "on_behalf_of_subject"):
         return receipt.basis, everything
     if provider is None:
