@@ -22,7 +22,7 @@ from sekisho.domain.vocabulary import (
     Relation,
 )
 
-SITUATIONS: Final = 6_000
+SITUATIONS: Final = 15_000
 NOT_OF_A_DECISION: Final = ("REQ-2", "REQ-4")
 """Rules that speak of requests which the gate could not read, or may not answer."""
 
