@@ -139,13 +139,14 @@ def _sends(data: bytes) -> list[Send]:
 
 
 def main(name: str, count: int, seed: int, folder: Path) -> None:
-    """Runs one target. Does not return: libFuzzer ends the process, with another exit code than 0 for a finding."""
+    """Runs one target with `count` inputs beside its seeds. Does not return: libFuzzer ends the process, with another exit code than 0 for a finding."""
     on: OnMessages | OnGate = OnGate(seed) if name == "gate" else OnMessages(name)
     seeds = folder / "seeds"
     kept = folder / "kept"
     for each in (seeds, kept):
         each.mkdir(parents=True, exist_ok=True)
-    for number, line in enumerate(on.seeds()):
+    lines = list(on.seeds())
+    for number, line in enumerate(lines):
         (seeds / f"{number}").write_text(line, encoding="utf-8")
 
     def mutator(data: bytes, largest: int, by: int) -> bytes:
@@ -153,7 +154,7 @@ def main(name: str, count: int, seed: int, folder: Path) -> None:
         return found if len(found) <= largest else data
 
     flags = {
-        "runs": count, "seed": seed, "max_len": LARGEST, "len_control": 0, "mutate_depth": 2, "timeout": 60,
+        "runs": count + len(lines), "seed": seed, "max_len": LARGEST, "len_control": 0, "mutate_depth": 2, "timeout": 60,
         "rss_limit_mb": 3000, "print_final_stats": 1, "artifact_prefix": f"{folder}/",
     }  # fmt: skip
     argv = [sys.argv[0], *(f"-{flag}={value}" for flag, value in flags.items()), str(kept), str(seeds)]
