@@ -212,4 +212,7 @@ def _answer(reader: int, child: int) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("stopped; what was tried is kept, and the same command goes on from there")
