@@ -13,7 +13,7 @@ from sekisho.domain import recording
 from sekisho.domain.case import Case
 from sekisho.domain.clauses import CREDITORS
 from sekisho.domain.question import OPENING_KINDS, Question, RecordFrame
-from sekisho.domain.rules import acc, exc, recv
+from sekisho.domain.rules import acc, recv
 from sekisho.domain.verdict import Besides, RecordContent, ServedConsent
 from sekisho.domain.vocabulary import RecordExemption
 
@@ -59,13 +59,7 @@ def recorded_items(case: Case) -> tuple[str, ...]:
     opened = case.on_consent
     if opened:
         return tuple([item for item in question.all_ids if item in opened])
-    if not (question.foreign_hands and question.freed and exc.opens(question, case.request)):
-        return ()
-    by_exception = {
-        asked.id
-        for purpose in question.purposes
-        for asked in acc.unopened(question, case.request, purpose.id)
-    }
+    by_exception = acc.excepted(question, case.request)
     return tuple([item for item in question.all_ids if item in by_exception])
 
 

@@ -212,6 +212,13 @@ def unopened(question: Question, request: AccessRequest, purpose: str) -> Sequen
     return needing
 
 
+def excepted(question: Question, request: AccessRequest) -> set[str]:
+    """Another's items that are open to the requester by an exception alone: nothing registered opens them."""
+    if not (question.foreign_hands and question.freed and exc.opens(question, request)):
+        return set()
+    return {asked.id for purpose in question.purposes for asked in unopened(question, request, purpose.id)}
+
+
 def _opened(question: Question, request: AccessRequest, purpose: str) -> list[frozenset[str]]:
     """The items that entrustments (to a registered sub-entrustee too), successions and joint-use notices open for a
     purpose; what was added to a notice since needs the person's consent (PROV-6), so it is not among them."""

@@ -82,6 +82,12 @@ def told(text: str | bool | None) -> bool:
     return bool(text.strip()) if isinstance(text, str) else text is True
 
 
+def asked_for(request: AccessRequest) -> bool:
+    """Whether the person's own request is claimed, with its reference (PROV-10, PROV-11)."""
+    claimed = request.legal_basis
+    return claimed is not None and claimed.kind == "subject_request" and told(claimed.reference)
+
+
 def lifts_purpose(question: Question) -> bool:
     """Whether an exception holds that lifts the limits of purpose.
 

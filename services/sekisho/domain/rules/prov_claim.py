@@ -8,7 +8,7 @@ from sekisho.domain import relations
 from sekisho.domain.book import Agreement, Entrustment, Organization
 from sekisho.domain.question import Question
 from sekisho.domain.request import AccessRequest, Recipient
-from sekisho.domain.rules.exc import told
+from sekisho.domain.rules.exc import asked_for
 from sekisho.domain.vocabulary import CREDIT_BUREAU, MAIN_BUSINESS, SIDE_BUSINESS, LegalBasisKind
 
 
@@ -54,7 +54,7 @@ def claim_of(question: Question, request: AccessRequest, recipient: Recipient, h
         holder_id=request.holder,
         giver=request.requester.organization,
         business=request.requester.business,
-        asked_for=basis is not None and basis.kind == "subject_request" and told(basis.reference),
+        asked_for=asked_for(request),
         legal_basis=None if basis is None else basis.kind,
         ill_gotten=acquired is not None and (acquired.improper or acquired.by_opt_out),
     )

@@ -64,7 +64,7 @@ def freed(question: Question, request: AccessRequest) -> RecordExemption | None:
     proven = question.proven
     if proven in ("subject", "on_behalf_of_subject", "same_entity"):
         return _FREEING[proven]
-    if receipt.basis == "subject_request" and _is_referred(request):
+    if receipt.basis == "subject_request" and exc.asked_for(request):
         return "by_subject"
     if _from_state_body(question, receipt):
         return "state_body"
@@ -83,12 +83,6 @@ def bids(question: Question, request: AccessRequest) -> bool:
         and bool(question.purposes)
         and all(purpose.id == DUE_DILIGENCE for purpose in question.purposes)
     )
-
-
-def _is_referred(request: AccessRequest) -> bool:
-    """Whether the person's own request is claimed with its reference (PROV-10)."""
-    claimed = request.legal_basis
-    return claimed is not None and claimed.kind == "subject_request" and exc.told(claimed.reference)
 
 
 def _from_state_body(question: Question, receipt: Receipt) -> bool:

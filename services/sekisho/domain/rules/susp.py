@@ -8,7 +8,7 @@ from typing import Final
 from sekisho.domain.case import Case
 from sekisho.domain.events import SuspensionOrdered
 from sekisho.domain.question import Asked
-from sekisho.domain.rules import acc, exc
+from sekisho.domain.rules import acc
 from sekisho.domain.verdict import Cite
 
 USE: Final = Cite("subject.use_suspended", "SUSP-1")
@@ -46,15 +46,8 @@ def judge(case: Case) -> None:
 
 def _provided(case: Case) -> list[Asked]:
     """Another's items that are open to the requester by a consent or an exception alone: a provision to it (ACC-5)."""
-    found = case.on_consent | _excepted(case)
+    found = case.on_consent | acc.excepted(case.question, case.request)
     return [asked for asked in case.question.known if asked.id in found]
-
-
-def _excepted(case: Case) -> set[str]:
-    question, request = case.question, case.request
-    if not question.foreign_hands or question.lifted is None or not exc.opens(question, request):
-        return set()
-    return {asked.id for p in question.purposes for asked in acc.unopened(question, request, p.id)}
 
 
 def _held(case: Case, own: Cite, others: Cite) -> Iterator[tuple[Cite, Sequence[Asked]]]:
@@ -63,7 +56,8 @@ def _held(case: Case, own: Cite, others: Cite) -> Iterator[tuple[Cite, Sequence[
     if not question.foreign_hands:
         yield own, question.known
         return
-    apart = {asked.id for need in question.needs if need.opens for asked in need.asked} | _excepted(case)
+    apart = {asked.id for need in question.needs if need.opens for asked in need.asked}
+    apart |= acc.excepted(question, case.request)
     yield own, [asked for asked in question.known if asked.id in apart]
     yield others, [asked for asked in question.known if asked.id not in apart]
 
