@@ -199,6 +199,7 @@ def test_every_secret_is_known_as_one() -> None:
     """A field whose value is a secret is marked, however its type is wrapped: refusals rely on it."""
     secrets = {one.name for one in variables(Settings) if one.secret}
     assert secrets == {
+        "SEKISHO_DATABASE_URL",
         "SEKISHO_PAYLOAD_HMAC_KEY",
         "SEKISHO_KAFKA_SASL_PASSWORD",
         "SEKISHO_KAFKA_SSL_KEY_PASSWORD",

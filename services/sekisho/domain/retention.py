@@ -6,6 +6,7 @@ includes the first day, the plain 「3年」 of an individual record does not (C
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -41,3 +42,16 @@ def retention(
     if last_provision is None:
         return Retention(None, rule)
     return Retention(period_end(last_provision, _YEARS_COUNTED_FROM_LAST[method]), rule)
+
+
+def effective(stated: date | None, extensions: Sequence[date | None]) -> date | None:
+    """The last day that counts now: what was stated when the record was kept, then each extension in its order.
+
+    None means that the end is not known yet: such a record is kept. A date, once stated, only moves forward
+    (records.md: retention can be prolonged, never shortened); an extension to None opens it again (provision under a
+    batch or a contract goes on) until the next that states a day. Days are Asia/Tokyo.
+    """
+    newest = extensions[-1] if extensions else stated
+    if newest is None:
+        return None
+    return max(day for day in (stated, *extensions) if day is not None)

@@ -29,6 +29,7 @@ from sekisho.settings.groups import (
     StateSettings,
     TopicSettings,
 )
+from sekisho.settings.ledger import DatabaseUrl, LedgerSettings
 from sekisho.settings.source import (
     PREFIX,
     SettingsError,
@@ -76,11 +77,17 @@ class Settings(BaseSettings):
         description="The key, 32 characters or more, of the hash that stands for a rejected payload (a plain hash of so little could "
         "be guessed). Secret, the same for all gates and kept as long as the decisions. A gate refuses to start without it; `sekisho demo` and `up` make one.",
     )
+    database_url: DatabaseUrl | None = Field(
+        None,
+        description="The ledger's PostgreSQL (15 or newer), `postgresql://user:password@host:5432/database`. Secret where it holds a password. "
+        "Without it the ledger runs a PostgreSQL of its own on this machine, in its folder.",
+    )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings)
     topic: TopicSettings = Field(default_factory=TopicSettings)
     gate: GateSettings = Field(default_factory=GateSettings)
     state: StateSettings = Field(default_factory=StateSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     local: LocalSettings = Field(default_factory=LocalSettings)
@@ -119,6 +126,11 @@ class Settings(BaseSettings):
                 [f"{PREFIX}{name} is not given; a gate cannot run without it" for name in absent]
             )
         return GateRequirements(bootstrap, rulebook, key.get_secret_value().encode())
+
+    @property
+    def ledger_folder(self) -> Path:
+        """Where the ledger keeps its keys, what it publishes, and its own PostgreSQL."""
+        return self.ledger.directory or self.state.directory / "ledger"
 
     @model_validator(mode="after")
     def _sizes_and_times_fit(self) -> Self:

@@ -54,6 +54,13 @@ def long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def database_url(secret: SecretStr) -> SecretStr:
+    """The address itself. Raises ValueError where it is no PostgreSQL URL; the text never repeats it (it may hold a password)."""
+    if re.fullmatch(r"postgres(ql)?://\S+", secret.get_secret_value()) is None:
+        raise ValueError("it must be a PostgreSQL URL, as `postgresql://user@host:5432/database`")
+    return secret
+
+
 class SettingsError(Exception):
     """The settings are wrong or incomplete; `problems` has one sentence for each variable concerned."""
 
