@@ -248,6 +248,9 @@ def read(data: bytes) -> Leaf:
     model = _MODELS.get(str(document.get("kind")))
     if model is None:
         raise LeafError(f"a leaf of kind {str(document.get('kind'))[:40]!r}, which is unknown or malformed")
+    absent = model.model_fields.keys() - document.keys()
+    if absent:
+        raise LeafError(f"{document['kind']} leaf: {', '.join(sorted(absent))} is missing")
     try:
         leaf = model.model_validate_json(data)
     except ValidationError as error:
