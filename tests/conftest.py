@@ -16,6 +16,8 @@ from sekisho.local.jars import ensure_jars
 from sekisho.local.lock import read_lock
 from sekisho.settings import Settings
 
+pytest_plugins = ("local_postgres",)
+
 BROKER_TEST_S = 900.0
 
 
@@ -35,12 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests with real brokers get more time before they are given up for hung: on two busy cores they may take five times
-    as long as alone. A longer time given by the command line stands."""
+    """Tests with real brokers or databases get more time before they are given up for hung: on two busy cores they may take
+    five times as long as alone. A longer time given by the command line stands."""
     seconds = max(BROKER_TEST_S, float(config.getoption("timeout", None) or config.getini("timeout") or 0))
     for item in items:
-        needs = item.get_closest_marker("broker") or item.get_closest_marker("own_broker")
-        if needs is not None and item.get_closest_marker("timeout") is None:
+        needs = any(item.get_closest_marker(name) for name in ("broker", "own_broker", "database"))
+        if needs and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(seconds))
 
 

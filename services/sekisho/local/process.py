@@ -78,7 +78,8 @@ class ChildProcess:
 
     `environment` is the command's whole environment (None: this process's own). `remove` is a temporary folder of this
     process's that is deleted for it if it dies before it could. With `adopt` the command outlives this process, and
-    `adopt` is told of it as soon as it has a pid: nothing lives on that nobody knows of.
+    `adopt` is told of it as soon as it has a pid: nothing lives on that nobody knows of. `stop_signal` is what it ends in
+    order at.
     """
 
     def __init__(
@@ -91,11 +92,13 @@ class ChildProcess:
         environment: Mapping[str, str] | None = None,
         remove: Path | None = None,
         adopt: Adopt | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
         self.name = name
         self.command = tuple(command)
         self.log_path = log_path
         self.limits = limits
+        self.stop_signal = stop_signal
         self._environment = None if environment is None else dict(environment)
         self._remove = remove
         self._adopt = adopt
@@ -210,8 +213,8 @@ class ChildProcess:
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """SIGTERM: ask it to end in order. Does not wait."""
-        self._signal(signal.SIGTERM)
+        """`stop_signal`: ask it to end in order. Does not wait."""
+        self._signal(self.stop_signal)
 
     def pause(self) -> None:
         """SIGSTOP: freeze it; its connections stay open and nobody answers on them any more.
@@ -237,7 +240,7 @@ class ChildProcess:
         self.wait(self.limits.stop_seconds)
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL after `stop_seconds`; also for a frozen one. Returns when it is gone."""
+        """`stop_signal`, and SIGKILL after `stop_seconds`; also for a frozen one. Returns when it is gone."""
         self.terminate()
         self.resume()
         if self._running is not None:

@@ -1,0 +1,218 @@
+"""Becomes PostgreSQL, under a lock on its folder and never as root. Standard library only; run as a script.
+
+`python postgres_launch.py --lock FILE --lock-seconds S [--data FOLDER] [--own PATH]… -- COMMAND…` ends by becoming COMMAND: the
+pid stays.
+
+The lock (flock(2)) goes on to PostgreSQL and to every process that it forks, and ends with the last of them, however they end.
+So who has the lock knows that none of an earlier server's processes still writes, and may take away a `postmaster.pid`
+(in --data) whose number by now belongs to somebody else: PostgreSQL itself would refuse to start, which happens
+after every crash of a container, where the numbers are small.
+
+PostgreSQL refuses root, and `initdb` a user without a name. The ways, the first that works:
+
+1. An ordinary user with a name: nothing is changed.
+2. A user namespace (user_namespaces(7)) in which the caller is called by another number, that of an ordinary user: root without
+   any power of root, and still the owner of the caller's files. Nothing changes hands, and every folder of the caller's can be
+   used, whatever its permissions.
+3. Root where such namespaces are forbidden (Docker's default): it becomes that ordinary user, and PostgreSQL's own files (--own) are
+   given to it. Only where a folder above them or the programs cannot be reached by that user (in a home folder, say), it keeps
+   one capability, CAP_DAC_OVERRIDE (capabilities(7)): to pass permissions of files.
+
+The user is `postgres` where there is one, else `nobody`, else the first other one of the system's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import fcntl
+import os
+import pwd
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+_PR_SET_PDEATHSIG, _PR_GET_PDEATHSIG = 1, 2
+_PR_SET_KEEPCAPS = 8
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_CLONE_NEWUSER = 0x10000000
+_CAP_DAC_OVERRIDE = 1
+_CAPABILITY_VERSION_3 = 0x20080522
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _prctl(option: int, *arguments: int) -> None:
+    if _libc is not None:
+        # all five, and each as wide as the kernel reads it
+        given = (*arguments, 0, 0, 0, 0)[:4]
+        _checked(_libc.prctl(option, *map(ctypes.c_ulong, given)), "prctl")
+
+
+def _hold(lock: Path, seconds: float) -> None:
+    """Take the lock for this process and all that it becomes or forks."""
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    os.set_inheritable(handle, True)
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                sys.exit(f"error: another PostgreSQL runs on {lock.parent}, or has not quite ended yet")
+            time.sleep(0.02)
+        else:
+            return
+
+
+def server_in(data: Path) -> int | None:
+    """The pid of the PostgreSQL server that runs on a data folder, None where there is none.
+
+    A server's working folder is its data folder: its number alone may belong to another process by now. Where there is no
+    /proc that cannot be seen, and None is returned.
+    """
+    try:
+        pid = int((data / "postmaster.pid").read_text("utf-8").split("\n")[0])
+        return pid if Path(f"/proc/{pid}/cwd").samefile(data) else None
+    except (OSError, ValueError):
+        return None
+
+
+def _forget_ended_server(data: Path) -> None:
+    if Path("/proc/self/cwd").exists() and server_in(data) is None:
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
+def _ordinary_user() -> pwd.struct_passwd:
+    """Whom to be instead of root."""
+    known = {entry.pw_name: entry for entry in pwd.getpwall() if entry.pw_uid != 0}
+    for name in ("postgres", "nobody", *known):
+        if name in known:
+            return known[name]
+    sys.exit("error: PostgreSQL cannot run as root, and this system has no other user: add one (useradd)")
+
+
+def _rename_in_namespace(user: pwd.struct_passwd) -> None:
+    """Way 2. Raises OSError; then this process is of no use any more."""
+    if _libc is None:
+        raise OSError("no user namespaces on this system")
+    uid, gid = os.geteuid(), os.getegid()
+    _checked(_libc.unshare(_CLONE_NEWUSER), "unshare")
+    for name, line in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user.pw_uid} {uid} 1"),
+        ("gid_map", f"{user.pw_gid} {gid} 1"),
+    ):
+        Path(f"/proc/self/{name}").write_text(line, "ascii")
+
+
+def _can_rename_in_namespace(user: pwd.struct_passwd) -> bool:
+    """Tried in a process of its own, as there is no way back."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _rename_in_namespace(user)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _give(paths: Sequence[Path], uid: int, gid: int) -> None:
+    for top in paths:
+        for folder, _, names in os.walk(top):
+            for path in (folder, *(os.path.join(folder, name) for name in names)):
+                os.chown(path, uid, gid, follow_symlinks=False)
+        if top.is_file():
+            os.chown(top, uid, gid, follow_symlinks=False)
+
+
+def _keep_dac_override() -> None:
+    """Let this one capability pass over to the next program (ambient set)."""
+    if _libc is None:
+        raise OSError("no capabilities on this system")
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    bit = 1 << _CAP_DAC_OVERRIDE
+    # effective, permitted, inheritable; once for the lower and once for the upper 32 capabilities
+    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+    _checked(_libc.capset(header, sets), "capset")
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
+
+
+def _become(user: pwd.struct_passwd, program: Path, own: Sequence[Path]) -> None:
+    """Way 3."""
+    _give(own, user.pw_uid, user.pw_gid)
+    _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    if not os.access(program, os.X_OK) or not all(os.access(path, os.W_OK) for path in own):
+        _keep_dac_override()
+
+
+def _be_ordinary(program: Path, own: Sequence[Path]) -> None:
+    uid = os.geteuid()
+    if uid != 0 and _has_name(uid):
+        return
+    user = _ordinary_user()
+    if _can_rename_in_namespace(user):
+        if uid == 0:
+            # from way 3, on another day
+            _give(own, uid, os.getegid())
+        _rename_in_namespace(user)
+    elif uid == 0:
+        _become(user, program, own)
+    else:
+        sys.exit(
+            f"error: PostgreSQL's initdb needs a user with a name, and this one ({uid}) has none in /etc/passwd"
+        )
+
+
+def _keeping_death_signal(program: Path, own: Sequence[Path]) -> None:
+    """A change of the user takes away the signal at the parent's death (prctl(2)): it is set again."""
+    number, parent = ctypes.c_int(0), os.getppid()
+    _prctl(_PR_GET_PDEATHSIG, ctypes.addressof(number))
+    _be_ordinary(program, own)
+    if number.value:
+        _prctl(_PR_SET_PDEATHSIG, number.value)
+        if os.getppid() != parent:
+            sys.exit("error: the process that asked for it has ended")
+
+
+def main(arguments: list[str]) -> None:
+    """Take the lock, be an ordinary user, become the command."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--lock-seconds", type=float, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--own", type=Path, action="append", default=[])
+    parser.add_argument("command", nargs="+")
+    asked = parser.parse_args(arguments)
+    _hold(asked.lock, asked.lock_seconds)
+    if asked.data is not None:
+        _forget_ended_server(asked.data)
+    try:
+        _keeping_death_signal(Path(asked.command[0]), asked.own)
+    except OSError as error:
+        sys.exit(
+            f"error: PostgreSQL cannot run as root, and this process may not become another user ({error}): run it as an ordinary user"
+        )
+    os.execv(asked.command[0], asked.command)  # noqa: S606  (the asker's own command, no shell)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
