@@ -14,6 +14,7 @@ from sekisho.local.broker import BrokerLimits
 from sekisho.local.jars import FetchLimits, FetchProgress, cache_folder, ensure_jars, missing_jars
 from sekisho.local.lock import read_lock
 from sekisho.local.ports import LOOPBACK
+from sekisho.local.postgres import PostgresLimits
 from sekisho.local.process import ProcessLimits
 from sekisho.local.service import ServicePlan
 from sekisho.rulebook import (
@@ -70,6 +71,11 @@ def process_limits(settings: Settings) -> ProcessLimits:
 def broker_limits(settings: Settings) -> BrokerLimits:
     """The same for the broker, with its heap and its ports."""
     return BrokerLimits(process_limits(settings), settings.local.heap, settings.local.port_attempts)
+
+
+def postgres_limits(settings: Settings) -> PostgresLimits:
+    """The same for the embedded PostgreSQL."""
+    return PostgresLimits(process_limits(settings), settings.local.port_attempts)
 
 
 class World(NamedTuple):

@@ -1,0 +1,83 @@
+"""The ledger that a command talks to: its PostgreSQL and its folder.
+
+The one that the settings name, else the one that `sekisho up` keeps running, else the ledger's own on this machine: where
+nobody runs it, it runs for the time of the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from sekisho.cli.connection import up_folder
+from sekisho.cli.here import postgres_limits
+from sekisho.cli.outcome import InputError
+from sekisho.settings import Settings
+
+_FOLDER: Final = "postgres"
+
+
+class LedgerHome(NamedTuple):
+    """Where a ledger is: its database's URL (it may hold a password: never print it) and the folder of its keys and tiles."""
+
+    url: str
+    folder: Path
+
+
+@contextmanager
+def ledger_home(
+    settings: Settings, on_progress: Callable[[str], None] = lambda _: None, *, make: bool = False
+) -> Iterator[LedgerHome]:
+    """The ledger of these settings, its database up until the end.
+
+    `make`: a new database folder is made where there is none (the service); else InputError tells that there is no ledger.
+    """
+    if settings.database_url is not None:
+        yield LedgerHome(settings.database_url.get_secret_value(), settings.ledger_folder)
+        return
+    up = _of_up(settings)
+    if up is not None:
+        yield up
+        return
+    with _own(settings, on_progress, make) as url:
+        yield LedgerHome(url, settings.ledger_folder)
+
+
+def _of_up(settings: Settings) -> LedgerHome | None:
+    from sekisho.local.stack import POSTGRES
+    from sekisho.local.state import read_state
+
+    folder = up_folder(settings)
+    state = read_state(folder)
+    if state is None:
+        return None
+    addresses = [process.address for process in state.alive if process.name == POSTGRES and process.address]
+    return LedgerHome(addresses[0], folder / "ledger") if addresses else None
+
+
+@contextmanager
+def _own(settings: Settings, on_progress: Callable[[str], None], make: bool) -> Iterator[str]:
+    from sekisho.local.postgres import LocalPostgres, PostgresInUseError
+    from sekisho.local.postgres_folder import SOCKET_PORT, SUPERUSER, PostgresFolder
+
+    folder = PostgresFolder(settings.ledger_folder / _FOLDER)
+    if not make and not folder.data.exists():
+        raise InputError(
+            f"There is no ledger here: {settings.ledger_folder} has no database.",
+            "SEKISHO_DATABASE_URL names another PostgreSQL; `sekisho up` or `sekisho ledger` begins a ledger.",
+        )
+    server = LocalPostgres(postgres_limits(settings), data_dir=folder.path, on_progress=on_progress)
+    try:
+        server.start()
+    except PostgresInUseError:
+        # the ledger itself runs it: its socket is in the folder, which lets in this user
+        where = f"host={quote(str(folder.sockets), safe='')}&port={SOCKET_PORT}"
+        yield f"postgresql://{SUPERUSER}@/postgres?{where}"
+        return
+    try:
+        yield server.url
+    finally:
+        server.stop()
