@@ -11,7 +11,7 @@ from sekisho.cli.lazy import Lazy
 
 COMMANDS: Final = {
     "demo": Lazy("sekisho.cli.demo.command:demo", "Plays a post office's day through a real Kafka."),
-    "up": Lazy("sekisho.cli.stack:up", "Starts Kafka and two gates and keeps them running."),
+    "up": Lazy("sekisho.cli.stack:up", "Starts Kafka, PostgreSQL, two gates and the ledger."),
     "down": Lazy("sekisho.cli.stack:down", "Stops what `up` started."),
     "send": Lazy("sekisho.cli.send:send", "Publishes requests and consent events from a file."),
     "tail": Lazy("sekisho.cli.tail:tail", "Shows what is on a topic, or arrives on it."),
@@ -43,7 +43,7 @@ def root(debug: bool) -> None:
     First steps:
       sekisho demo                    a whole day on a real Kafka, explained
       sekisho decide FILE             one decision, without Kafka
-      sekisho up                      Kafka and two gates to play with
+      sekisho up                      all services, to play with
 
     Exit codes: 0 done, 1 found something wrong, 2 wrong usage.
     """

@@ -131,3 +131,25 @@ def gate_plan(name: str, home: GateHome, port: int, variables: dict[str, str]) -
         }
     )
     return ServicePlan(name, ("gate",), environment, LOOPBACK, port)
+
+
+LEDGER: Final = "ledger"
+"""The ledger service's name, among the processes of `up` and of the demo."""
+
+
+def ledger_plan(
+    home: GateHome, database_url: str, folder: Path, port: int, variables: dict[str, str]
+) -> ServicePlan:
+    """The ledger process on that PostgreSQL, with its keys and what it publishes in `folder`."""
+    environment = child_environment(
+        {
+            **home.variables(),
+            "SEKISHO_INSTANCE": LEDGER,
+            "SEKISHO_DATABASE_URL": database_url,
+            "SEKISHO_LEDGER_DIRECTORY": str(folder),
+            "SEKISHO_HTTP_HOST": LOOPBACK,
+            "SEKISHO_HTTP_PORT": str(port),
+            **variables,
+        }
+    )
+    return ServicePlan(LEDGER, ("ledger",), environment, LOOPBACK, port)

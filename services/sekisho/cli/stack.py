@@ -1,4 +1,4 @@
-"""`sekisho up` and `down`: Kafka and two gates that are kept running, for a person to play with."""
+"""`sekisho up` and `down`: Kafka, PostgreSQL, two gates and the ledger that are kept running, for a person to play with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ import click
 from sekisho.cli.connection import open_log, quiet, topic_plan, up_folder
 from sekisho.cli.examples import command, example
 from sekisho.cli.here import (
+    LEDGER,
     GateHome,
     broker_limits,
     gate_plan,
     jars,
+    ledger_plan,
+    postgres_limits,
     process_limits,
     world_of_today,
     write_rulebook,
@@ -24,6 +27,7 @@ from sekisho.cli.here import (
 from sekisho.cli.outcome import DONE
 from sekisho.cli.screen import Screen, stdout_screen
 from sekisho.local.ports import free_ports
+from sekisho.local.service import ServicePlan
 from sekisho.local.stack import Stack, bring_down, bringing_up
 from sekisho.log.topics import create_topics
 from sekisho.settings import Settings
@@ -33,15 +37,16 @@ GATES: Final = ("gate-1", "gate-2")
 
 @click.command()
 def up() -> int:
-    """Starts a real Kafka, creates the topics, starts two gates, and leaves them running until `sekisho down`.
+    """Starts Kafka, PostgreSQL, two gates and the ledger, and leaves them running until `sekisho down`.
 
-    With SEKISHO_KAFKA_BOOTSTRAP the gates use that Kafka and none is started. Without SEKISHO_RULEBOOK they decide with
-    the sample rulebook, moved in time to today.
+    With SEKISHO_KAFKA_BOOTSTRAP they use that Kafka, with SEKISHO_DATABASE_URL that PostgreSQL, and none is started.
+    Without SEKISHO_RULEBOOK the gates decide with the sample rulebook, moved in time to today.
 
     \b
     Then:
       sekisho send deploy/examples/insurance-list.yaml
       sekisho tail decisions
+      sekisho audit records
       sekisho down
     """
     settings = Settings.from_environment()
@@ -56,9 +61,22 @@ def up() -> int:
             bootstrap = stack.start_kafka(found, broker_limits(settings))
         asyncio.run(_topics(settings, bootstrap))
         home = _home(settings, folder, bootstrap)
-        addresses = _start_gates(stack, home, screen)
-    _tell(screen, home, addresses, folder)
+        url = _database(settings, stack, screen)
+        plans = _plans(home, url, folder)
+        screen.line("Starting two gates and the ledger …")
+        started = [stack.start_service(plan) for plan in plans]
+        for service in started:
+            service.wait_until_ready()
+    _tell(screen, home, plans, folder)
     return DONE
+
+
+def _database(settings: Settings, stack: Stack, screen: Screen) -> str:
+    given = settings.database_url
+    if given is not None:
+        return given.get_secret_value()
+    screen.line("Starting PostgreSQL …")
+    return stack.start_postgres(postgres_limits(settings))
 
 
 async def _topics(settings: Settings, bootstrap: str) -> None:
@@ -89,34 +107,34 @@ def _kept_key(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _start_gates(stack: Stack, home: GateHome, screen: Screen) -> list[str]:
-    plans = [
-        gate_plan(name, home, port, {}) for name, port in zip(GATES, free_ports(len(GATES)), strict=True)
-    ]
-    screen.line("Starting two gates …")
-    started = [stack.start_service(plan) for plan in plans]
-    for service in started:
-        service.wait_until_ready()
-    return [plan.address for plan in plans]
+def _plans(home: GateHome, database_url: str, folder: Path) -> list[ServicePlan]:
+    *gate_ports, ledger_port = free_ports(len(GATES) + 1)
+    gates = [gate_plan(name, home, port, {}) for name, port in zip(GATES, gate_ports, strict=True)]
+    return [*gates, ledger_plan(home, database_url, folder / LEDGER, ledger_port, {})]
 
 
-def _tell(screen: Screen, home: GateHome, addresses: list[str], folder: Path) -> None:
+def _tell(screen: Screen, home: GateHome, plans: list[ServicePlan], folder: Path) -> None:
     screen.line()
     screen.line("Running:", "bold")
     screen.line(f"  Kafka      {home.bootstrap}")
-    for name, address in zip(GATES, addresses, strict=True):
-        screen.line(f"  {name}     {address}/metrics  /healthz  /readyz")
+    for plan in plans:
+        screen.line(f"  {plan.name:<10} {plan.address}/metrics  /healthz  /readyz")
     screen.line(f"  rulebook   {home.rulebook}")
     screen.line(f"  logs       {folder}")
     screen.line()
     screen.line("Try:", "bold")
     screen.line(f"  {command()} send {example('insurance-list.yaml')}")
     screen.line(f"  {command()} tail decisions    # the answers, until Ctrl-C")
+    screen.line(f"  {command()} audit records     # what the ledger keeps")
     screen.line(f"  {command()} down")
 
 
 @click.command()
-@click.option("--forget", is_flag=True, help="Delete the broker's data and the gates' state too.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Delete the data of Kafka and PostgreSQL, the gates' state and the ledger's keys too.",
+)
 def down(forget: bool) -> int:
     """Stops exactly what `sekisho up` started; the data stays for the next `up`, unless --forget is given.
 
@@ -131,7 +149,10 @@ def down(forget: bool) -> int:
     for each in ended:
         click.echo(f"{each.name} (pid {each.pid}): {'had ended before' if each.how == 'gone' else each.how}")
     if forget:
-        shutil.rmtree(folder / "state", ignore_errors=True)
+        # the keys of a ledger in a database of the person's own are not ours to delete
+        gone = ("state",) if settings.database_url is not None else ("state", LEDGER)
+        for name in gone:
+            shutil.rmtree(folder / name, ignore_errors=True)
         click.echo("Data and state deleted.")
     if not ended:
         click.echo("Nothing was up.")

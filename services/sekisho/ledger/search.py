@@ -1,0 +1,129 @@
+"""Finding what the ledger keeps: by person, counterparty, period, method, basis (APPI 29, 30(3); disclosure: 33(5)).
+
+A person is found by a keyed hash of the id, never by the id. Each record comes with the last day that counts now, extensions
+included, and with the holds on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+
+from sekisho.contracts import provision_records
+from sekisho.contracts.errors import InvalidMessageError, UnreadableMessageError
+from sekisho.contracts.provision_records import ProvisionRecord
+from sekisho.ledger.store.connection import Connection
+from sekisho.ledger.store.keeping import due
+from sekisho.ledger.store.logs import logs
+from sekisho.ledger.store.payloads import Count, Filter, Payload, counts, search
+
+_PAGE: Final = 500
+_LAST_DAY: Final = date.max
+
+
+class DamagedRecordError(Exception):
+    """A stored record cannot be read: the ledger is damaged, or was tampered with. `sekisho audit verify` tells where."""
+
+
+@dataclass(frozen=True)
+class RecordQuery:
+    """What to find; empty: everything. Days are Asia/Tokyo, first and last included."""
+
+    subjects: tuple[str, ...] = ()
+    record_ids: tuple[str, ...] = ()
+    counterparties: tuple[str, ...] = ()
+    controllers: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
+    created_from: date | None = None
+    created_until: date | None = None
+
+    def filter(self, subject_key: bytes) -> Filter:
+        """The same for the store, persons as keyed hashes."""
+        return Filter(
+            subject_hmacs=tuple(subject_hmac(subject_key, each) for each in self.subjects),
+            record_ids=self.record_ids,
+            counterparties=self.counterparties,
+            controllers=self.controllers,
+            methods=self.methods,
+            bases=self.bases,
+            directions=self.directions,
+            created_from=self.created_from,
+            created_until=self.created_until,
+        )
+
+
+class FoundRecord(NamedTuple):
+    """A record that is kept: where its leaf stands, itself, its last day (None: no end known yet), and holds on it."""
+
+    origin: str
+    index: int
+    rid: str
+    record: ProvisionRecord
+    retain_until: date | None
+    holds: tuple[str, ...]
+
+
+def subject_hmac(key: bytes, subject_id: str) -> bytes:
+    """What a person is found by: HMAC-SHA256 of the id (UTF-8) under the ledger's own key."""
+    return hmac.new(key, subject_id.encode(), hashlib.sha256).digest()
+
+
+async def find(
+    connection: Connection, wanted: Filter, limit: int | None = None
+) -> AsyncIterator[FoundRecord]:
+    """The records that a filter takes, oldest first, at most `limit`. Raises StoreError, DamagedRecordError."""
+    origins = {log.log_id: log.origin for log in await logs(connection)}
+    after, left = None, limit
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(_PAGE, left)
+        page = await search(connection, wanted, size, after)
+        for found in await _told(connection, origins, page):
+            yield found
+        if len(page) < size:
+            return
+        last = page[-1]
+        after = (last.created_at, last.log_id, last.idx)
+        left = None if left is None else left - len(page)
+
+
+async def count(connection: Connection, wanted: Filter) -> list[Count]:
+    """How many records a filter takes, by method, basis and direction. Raises StoreError."""
+    return await counts(connection, wanted)
+
+
+async def _told(
+    connection: Connection, origins: dict[int, str], page: Sequence[Payload]
+) -> list[FoundRecord]:
+    if not page:
+        return []
+    places = [(each.log_id, each.idx) for each in page]
+    # what has no end yet is not due on any day, so it is not among these
+    ending = {
+        (row.log_id, row.idx): row for row in await due(connection, _LAST_DAY, len(places), None, places)
+    }
+    return [
+        FoundRecord(
+            origins[each.log_id],
+            each.idx,
+            each.rid,
+            _record(each, origins[each.log_id]),
+            ending[each.log_id, each.idx].effective if (each.log_id, each.idx) in ending else None,
+            ending[each.log_id, each.idx].holds if (each.log_id, each.idx) in ending else (),
+        )
+        for each in page
+    ]
+
+
+def _record(payload: Payload, origin: str) -> ProvisionRecord:
+    try:
+        return provision_records.decode(payload.body)
+    except (InvalidMessageError, UnreadableMessageError) as error:
+        raise DamagedRecordError(
+            f"{origin} #{payload.idx}: the stored record cannot be read ({error}). `sekisho audit verify` tells what else is wrong."
+        ) from error
