@@ -142,16 +142,18 @@ def metrics_page() -> str:
 def _metrics_lines() -> Iterator[str]:
     yield "# Metrics\n"
     yield "<!-- Written by `python -m sekisho.reference docs`; change services/sekisho/telemetry/definitions.py instead. -->\n"
-    yield "What a gate serves under `/metrics`, in Prometheus's text format, beside the usual `process_*`. Each label has a closed"
-    yield "vocabulary; a person, an operator or a branch is never one.\n"
-    yield "| metric | kind | meaning | labels |\n|---|---|---|---|"
+    yield "What a gate or a ledger serves under `/metrics`, in Prometheus's text format, beside the usual `process_*`. Each label"
+    yield "has a closed vocabulary; a person, an operator or a branch is never one. `all`: the gate and the ledger.\n"
+    yield "| metric | served by | kind | meaning | labels |\n|---|---|---|---|---|"
     for definition in all_definitions():
         yield _metric_row(definition)
 
 
 def _metric_row(definition: Definition) -> str:
     labels = "<br>".join(_label(label) for label in definition.labels) or "-"
-    return f"| `{definition.name}` | {definition.kind} | {definition.help} | {labels} |"
+    return (
+        f"| `{definition.name}` | {definition.service} | {definition.kind} | {definition.help} | {labels} |"
+    )
 
 
 def _label(label: Label) -> str:

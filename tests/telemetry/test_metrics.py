@@ -15,6 +15,7 @@ from sekisho.telemetry.definitions import (
     all_definitions,
 )
 from sekisho.telemetry.health import Health
+from sekisho.telemetry.ledger import LedgerMetrics
 from sekisho.telemetry.metrics import GateMetrics, UnknownLabelError, Vocabulary, observe
 
 VOCABULARY = Vocabulary(
@@ -79,7 +80,15 @@ def test_each_metric_is_declared_once_and_named_by_its_unit() -> None:
 def test_every_declared_metric_is_served_and_nothing_else(metrics: GateMetrics) -> None:
     """What is declared is what a scraper finds, beside the process's own."""
     served = set(re.findall(r"^# TYPE (\S+)", metrics.exposition().decode(), re.MULTILINE))
-    declared = {one.name for one in all_definitions()}
+    declared = {one.name for one in all_definitions("gate")}
+    assert {name for name in served if not name.startswith("process_")} == declared
+
+
+def test_every_metric_declared_for_the_ledger_is_served_by_it_and_nothing_else(health: Health) -> None:
+    """The same for a ledger process, which shares readiness with the gate and nothing else."""
+    exposition = LedgerMetrics(("individual",), ("provision.consent",), health).exposition().decode()
+    served = set(re.findall(r"^# TYPE (\S+)", exposition, re.MULTILINE))
+    declared = {one.name for one in all_definitions("ledger")}
     assert {name for name in served if not name.startswith("process_")} == declared
 
 

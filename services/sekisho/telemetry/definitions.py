@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 Kind = Literal["counter", "gauge", "histogram"]
+Service = Literal["gate", "ledger", "all"]
 VocabularyName = Literal["effects", "actions", "reasons", "causes", "methods", "bases", "lanes", "build"]
 
 NONE: Final = "none"
@@ -32,7 +33,16 @@ RESTORED_FROM: Final = ("consents", "decisions")
 UNREADY_CAUSES: Final = (
     "starting", "unassigned", "taking", "restoring", "consents_stale", "partition_held", "clock_skew",
     "topics_changed", "log_unavailable", "failed", "stopping",
+    "standby", "database_unavailable", "disk_full", "topic_changed", "offset_lost", "behind", "checkpoint_old", "fenced",
 )  # fmt: skip
+"""Those of the last line are the ledger's alone."""
+LOG_KINDS: Final = ("provision-records", "solicitation-outcomes", "acts", "meta")
+INGESTED_TOPICS: Final = ("provision-records", "solicitation-outcomes", "access-decisions")
+BATCH_PHASES: Final = ("fetch", "read", "leaves", "database", "commit")
+"""`fetch` waits for messages; `read` decodes and canonicalizes, `leaves` writes and hashes leaves: both are work of this
+process; `database` and `commit` wait for PostgreSQL, COPY's own encoding included."""
+LEDGER_OUTCOMES: Final = ("committed", "failed", "unknown", "fenced")
+REFUSAL_CAUSES: Final = ("hold", "not_due", "open", "clock")
 
 
 class Label(NamedTuple):
@@ -55,6 +65,8 @@ class Definition:
     help: str
     labels: tuple[Label, ...] = ()
     buckets: tuple[float, ...] = ()
+    service: Service = "gate"
+    """Who serves it."""
 
 
 EFFECT = Label("effect", "the decision's effect", "effects")
@@ -200,12 +212,13 @@ CLOCK_SKEW_SECONDS = Definition(
     "This machine's clock less the brokers' append time, of the newest request read as it came or of the rulebook published at "
     "the start; negative: the clock is behind.",
 )
-READY = Definition("sekisho_ready", "gauge", "1 while /readyz answers 200, else 0.")
+READY = Definition("sekisho_ready", "gauge", "1 while /readyz answers 200, else 0.", service="all")
 UNREADY = Definition(
     "sekisho_unready",
     "gauge",
     "Conditions that keep the service from being ready, by cause.",
     (Label("cause", "why", UNREADY_CAUSES),),
+    service="all",
 )
 BUILD_INFO = Definition(
     "sekisho_build_info",
@@ -219,6 +232,107 @@ BUILD_INFO = Definition(
 )
 
 
-def all_definitions() -> tuple[Definition, ...]:
-    """Every metric declared in this module, in order."""
-    return tuple(value for value in globals().values() if isinstance(value, Definition))
+# ---- the ledger
+
+LOG_KIND = Label("log", "the kind of log", LOG_KINDS)
+TOPIC = Label("topic", "which topic, without the deployment's prefix", INGESTED_TOPICS)
+
+LEDGER_SIZE = Definition(
+    "sekisho_ledger_size", "gauge", "Leaves in all logs of a kind.", (LOG_KIND,), service="ledger"
+)
+LEDGER_RECORDS = Definition(
+    "sekisho_ledger_records_total",
+    "counter",
+    "Records taken into the ledger and committed.",
+    (Label("method", "the record's method", "methods"), Label("basis", "the record's basis", "bases")),
+    service="ledger",
+)
+LEDGER_LAG_SECONDS = Definition(
+    "sekisho_ledger_lag_seconds",
+    "gauge",
+    "Age of the oldest message of a topic that the ledger has not taken in; 0 where there is none.",
+    (TOPIC,),
+    service="ledger",
+)
+LEDGER_LAG_RECORDS = Definition(
+    "sekisho_ledger_lag_records",
+    "gauge",
+    "Offsets of a topic between what the ledger has taken in and the end.",
+    (TOPIC,),
+    service="ledger",
+)
+LEDGER_BATCH_SECONDS = Definition(
+    "sekisho_ledger_batch_seconds",
+    "histogram",
+    "Time that one batch spent in a phase: waiting for messages (fetch), reading them, writing their leaves, in PostgreSQL.",
+    (Label("phase", "what it did", BATCH_PHASES),),
+    (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    "ledger",
+)
+LEDGER_TRANSACTIONS = Definition(
+    "sekisho_ledger_transactions_total",
+    "counter",
+    "Database transactions of ingestion ended. `unknown`: the connection was lost at the commit; the log's head tells what "
+    "became of it. `fenced`: another writer was there.",
+    (Label("outcome", "how it ended", LEDGER_OUTCOMES),),
+    service="ledger",
+)
+LEDGER_UNREADABLE = Definition(
+    "sekisho_ledger_unreadable_total",
+    "counter",
+    "Messages taken in verbatim because they could not be read. Any at all: look at what wrote them.",
+    (TOPIC,),
+    service="ledger",
+)
+LEDGER_OUTCOMES_UNMATCHED = Definition(
+    "sekisho_ledger_outcomes_unmatched_total",
+    "counter",
+    "Outcomes of solicitation for which no allowed decision was found that used the consent named.",
+    service="ledger",
+)
+LEDGER_DECISIONS_MISSING = Definition(
+    "sekisho_ledger_decisions_missing_total",
+    "counter",
+    "Decisions that served a concluded policy and were no longer in their topic when the ledger came for them.",
+    service="ledger",
+)
+LEDGER_TRIMMED = Definition(
+    "sekisho_ledger_trimmed_records_total",
+    "counter",
+    "Offsets of the records' topic deleted behind the ledger.",
+    service="ledger",
+)
+CHECKPOINT_AGE_SECONDS = Definition(
+    "sekisho_checkpoint_age_seconds",
+    "gauge",
+    "How long leaves have been waiting for a signed checkpoint that covers them; 0 where all are covered.",
+    service="ledger",
+)
+RETENTION_DUE = Definition(
+    "sekisho_retention_due",
+    "gauge",
+    "Payloads whose last day is past and that are not deleted yet, held ones not counted.",
+    service="ledger",
+)
+RETENTION_HELD = Definition(
+    "sekisho_retention_held",
+    "gauge",
+    "Payloads whose last day is past and that a legal hold keeps.",
+    service="ledger",
+)
+PURGED_RECORDS = Definition(
+    "sekisho_purged_records_total", "counter", "Payloads deleted, each with its leaf.", service="ledger"
+)
+PURGE_REFUSALS = Definition(
+    "sekisho_purge_refusals_total",
+    "counter",
+    "Deletions refused.",
+    (Label("cause", "why", REFUSAL_CAUSES),),
+    service="ledger",
+)
+
+
+def all_definitions(service: Service = "all") -> tuple[Definition, ...]:
+    """Every metric declared in this module, in order; of one service: what that service serves."""
+    declared = [value for value in globals().values() if isinstance(value, Definition)]
+    return tuple(each for each in declared if service in ("all", each.service) or each.service == "all")

@@ -113,7 +113,7 @@ def observe(histogram: Histogram, value: float, times: int) -> None:
             return
 
 
-class _Maker:
+class Maker:
     """Makes metrics from their definitions and registers them."""
 
     def __init__(self, registry: CollectorRegistry, vocabulary: Vocabulary) -> None:
@@ -147,7 +147,7 @@ class GateMetrics:
         # No second series beside each counter; prometheus_client has this switch for the whole process only.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry(auto_describe=True)
-        make = _Maker(self.registry, vocabulary)
+        make = Maker(self.registry, vocabulary)
         self.decisions = make.counter(d.DECISIONS)
         self.decision_seconds = make.histogram(d.DECISION_SECONDS).metric
         self.duplicates = make.counter(d.DUPLICATES).metric

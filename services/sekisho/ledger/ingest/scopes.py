@@ -1,0 +1,75 @@
+"""When one agreement's or policy's records end together, and when a batch of messages changes that (ER 21, 25, 29; records.md).
+
+A record's own last day and the extensions of its scope tell its effective one (`domain.retention.effective`). What holds after
+every transaction: all records of a scope have the same effective last day, the scope's. An extend leaf is written only where
+that would not be so without it: where provision under a batch goes on or ends, one a batch of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from sekisho.domain.retention import effective
+
+
+class ScopeState(NamedTuple):
+    """What the ledger knows of a scope before a batch.
+
+    `extensions` in their order. `stated` is what its records state, where it has no extensions (all the same then); it counts
+    only where `known` is true: the scope has records. `ended_at` is the newest creation of a record that states an end.
+    """
+
+    known: bool = False
+    stated: date | None = None
+    extensions: tuple[date | None, ...] = ()
+    ended_at: datetime | None = None
+
+
+class Stated(NamedTuple):
+    """What a new record of the scope states: its last day (None: no end yet), and when it was created."""
+
+    until: date | None
+    created_at: datetime | None
+
+
+class Extension(NamedTuple):
+    """An extend leaf that is needed; `until` None: open again."""
+
+    until: date | None
+
+
+def change(state: ScopeState, new: Sequence[Stated]) -> Extension | None:
+    """The extension that a scope needs once these records are in it, None if it needs none.
+
+    A record that states no end opens its scope again, unless it was created before one that states the end: partitions
+    are read side by side, and what merely came late must not keep a whole batch for ever.
+    """
+    if not new:
+        return None
+    latest = _latest(state, new)
+    if state.extensions:
+        return None if effective(None, state.extensions) == latest else Extension(latest)
+    same = all(each.until == latest for each in new) and (not state.known or state.stated == latest)
+    return None if same else Extension(latest)
+
+
+def _latest(state: ScopeState, new: Iterable[Stated]) -> date | None:
+    """The scope's last day after these records."""
+    known, now = state.known or bool(state.extensions), effective(state.stated, state.extensions)
+    days = [day for day in (state.stated, *state.extensions) if day is not None]
+    ended_at = state.ended_at
+    for each in new:
+        if each.until is not None:
+            days.append(each.until)
+            now = max(days)
+            ended_at = max(filter(None, (ended_at, each.created_at)), default=None)
+        elif not known or not _is_late(each, ended_at):
+            now = None
+        known = True
+    return now
+
+
+def _is_late(each: Stated, ended_at: datetime | None) -> bool:
+    return ended_at is not None and each.created_at is not None and each.created_at < ended_at
