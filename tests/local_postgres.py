@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy.engine import make_url
 
 from sekisho.local.postgres import LocalPostgres, PostgresLimits
 from sekisho.local.postgres_install import find_postgres
@@ -58,12 +58,14 @@ def database_server() -> Iterator[str]:
 
 def in_database(server: str, database: str) -> str:
     """The same server's URL with another database."""
-    return make_url(server).set(database=database).render_as_string(hide_password=False)
+    return urlsplit(server)._replace(path=f"/{quote(database)}").geturl()
 
 
 def as_user(url: str, user: str, password: str | None = None) -> str:
     """The same URL as another user. By a socket that needs no password."""
-    return make_url(url).set(username=user, password=password).render_as_string(hide_password=False)
+    parts = urlsplit(url)
+    who = quote(user) if password is None else f"{quote(user)}:{quote(password, safe='')}"
+    return parts._replace(netloc=f"{who}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 @contextmanager
@@ -155,8 +157,3 @@ def limit_files(postgres: LocalPostgres, max_bytes: int) -> None:
     """
     _, hard = resource.prlimit(postgres.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(postgres.pid, resource.RLIMIT_FSIZE, (max_bytes, hard))
-
-
-def free_bytes(folder: Path) -> int:
-    """How much space is left on the disk of a folder."""
-    return shutil.disk_usage(folder).free

@@ -29,12 +29,12 @@ from sekisho.local.ports import LOOPBACK, free_ports
 from sekisho.local.postgres_folder import SOCKET_PORT, SUPERUSER, PostgresFolder
 from sekisho.local.postgres_install import MAJOR, PostgresInstall, find_postgres
 from sekisho.local.postgres_launch import server_in
-from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits, tail
+from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
 
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 """PostgreSQL takes settings from several environment variables (PGPORT, PGDATA, PGTZ…); one that is to be the same everywhere gets none."""
 _PORT_TAKEN: Final = re.compile("could not bind IPv4 address|Address already in use")
-_TELLING: Final = re.compile(r"(FATAL|PANIC|ERROR|WARNING|DETAIL|HINT): |^\S*error: ")
+_TELLING_LINES: Final = 12
 _CONNECT_SECONDS: Final = 5
 
 
@@ -56,11 +56,6 @@ class PostgresLimits:
 
     process: ProcessLimits
     port_attempts: int
-
-
-def _telling(log: str) -> str:
-    """The lines of a log that tell why it gave up."""
-    return "\n".join([line for line in log.splitlines() if _TELLING.search(line)][-12:])
 
 
 class LocalPostgres:
@@ -263,10 +258,9 @@ class LocalPostgres:
                 return
 
     def _ended_early(self, process: ChildProcess, code: int) -> PostgresStartError:
-        telling = _telling(process.said(2_000))
-        kind = PostgresPortTakenError if _PORT_TAKEN.search(telling) else PostgresStartError
-        what = f"ended with exit code {code} before it was ready"
-        return kind(process.name, what, process.log_path, telling or tail(process.log_path, 20))
+        said = process.said(_TELLING_LINES)
+        kind = PostgresPortTakenError if _PORT_TAKEN.search(said) else PostgresStartError
+        return kind(process.name, f"ended with exit code {code} before it was ready", process.log_path, said)
 
     def kill(self) -> None:
         """SIGKILL: what a power failure looks like to its clients. The data stays; `start()` brings it back.

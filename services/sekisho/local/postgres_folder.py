@@ -106,6 +106,7 @@ class PostgresFolder:
         launch += ["--lock", str(self.path / "lock"), "--lock-seconds", str(_LOCK_SECONDS)]
         if server:
             launch += ["--data", str(self.data)]
+        launch += ["--top", str(self.path)]
         owned = (self.data, self.new_data, self.password_file, self.sockets)
         for path in owned:
             if path.exists():

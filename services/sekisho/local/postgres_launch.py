@@ -1,7 +1,7 @@
 """Becomes PostgreSQL, under a lock on its folder and never as root. Standard library only; run as a script.
 
-`python postgres_launch.py --lock FILE --lock-seconds S [--data FOLDER] [--own PATH]… -- COMMAND…` ends by becoming COMMAND: the
-pid stays.
+`python postgres_launch.py --lock FILE --lock-seconds S [--data FOLDER] [--top FOLDER] [--own PATH]… -- COMMAND…` ends by becoming
+COMMAND: the pid stays.
 
 The lock (flock(2)) goes on to PostgreSQL and to every process that it forks, and ends with the last of them, however they end.
 So who has the lock knows that none of an earlier server's processes still writes, and may take away a `postmaster.pid`
@@ -14,8 +14,8 @@ PostgreSQL refuses root, and `initdb` a user without a name. The ways, the first
 2. A user namespace (user_namespaces(7)) in which the caller is called by another number, that of an ordinary user: root without
    any power of root, and still the owner of the caller's files. Nothing changes hands, and every folder of the caller's can be
    used, whatever its permissions.
-3. Root where such namespaces are forbidden (Docker's default): it becomes that ordinary user, and PostgreSQL's own files (--own) are
-   given to it. Only where a folder above them or the programs cannot be reached by that user (in a home folder, say), it keeps
+3. Root where such namespaces are forbidden (Docker's default): it becomes that ordinary user, and PostgreSQL's own files (--own)
+   and the folder around them (--top, that alone) are given to it. Only where a folder above them or the programs cannot be reached by that user (in a home folder, say), it keeps
    one capability, CAP_DAC_OVERRIDE (capabilities(7)): to pass permissions of files.
 
 The user is `postgres` where there is one, else `nobody`, else the first other one of the system's.
@@ -30,7 +30,8 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_GET_PDEATHSIG = 1, 2
@@ -132,13 +133,29 @@ def _can_rename_in_namespace(user: pwd.struct_passwd) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def _give(paths: Sequence[Path], uid: int, gid: int) -> None:
-    for top in paths:
-        for folder, _, names in os.walk(top):
-            for path in (folder, *(os.path.join(folder, name) for name in names)):
-                os.chown(path, uid, gid, follow_symlinks=False)
-        if top.is_file():
-            os.chown(top, uid, gid, follow_symlinks=False)
+@dataclass(frozen=True)
+class _Owned:
+    """What is PostgreSQL's: the folder around it, itself alone, and the files and folders with all that is in them."""
+
+    top: Path | None
+    whole: Sequence[Path]
+
+    def give(self, uid: int, gid: int) -> None:
+        """Hand it all over to a user. No link is followed."""
+        for path in self._every():
+            os.chown(path, uid, gid, follow_symlinks=False)
+
+    def _every(self) -> Iterator[Path]:
+        if self.top is not None:
+            yield self.top
+        for whole in self.whole:
+            yield whole
+            for folder, folders, files in os.walk(whole):
+                yield from (Path(folder, name) for name in (*folders, *files))
+
+    def can_be_used(self) -> bool:
+        """Whether this process may write it and reach it."""
+        return all(os.access(path, os.W_OK) for path in self.whole)
 
 
 def _keep_dac_override() -> None:
@@ -153,18 +170,18 @@ def _keep_dac_override() -> None:
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE)
 
 
-def _become(user: pwd.struct_passwd, program: Path, own: Sequence[Path]) -> None:
+def _become(user: pwd.struct_passwd, program: Path, own: _Owned) -> None:
     """Way 3."""
-    _give(own, user.pw_uid, user.pw_gid)
+    own.give(user.pw_uid, user.pw_gid)
     _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
-    if not os.access(program, os.X_OK) or not all(os.access(path, os.W_OK) for path in own):
+    if not os.access(program, os.X_OK) or not own.can_be_used():
         _keep_dac_override()
 
 
-def _be_ordinary(program: Path, own: Sequence[Path]) -> None:
+def _be_ordinary(program: Path, own: _Owned) -> None:
     uid = os.geteuid()
     if uid != 0 and _has_name(uid):
         return
@@ -172,7 +189,7 @@ def _be_ordinary(program: Path, own: Sequence[Path]) -> None:
     if _can_rename_in_namespace(user):
         if uid == 0:
             # from way 3, on another day
-            _give(own, uid, os.getegid())
+            own.give(uid, os.getegid())
         _rename_in_namespace(user)
     elif uid == 0:
         _become(user, program, own)
@@ -182,7 +199,7 @@ def _be_ordinary(program: Path, own: Sequence[Path]) -> None:
         )
 
 
-def _keeping_death_signal(program: Path, own: Sequence[Path]) -> None:
+def _keeping_death_signal(program: Path, own: _Owned) -> None:
     """A change of the user takes away the signal at the parent's death (prctl(2)): it is set again."""
     number, parent = ctypes.c_int(0), os.getppid()
     _prctl(_PR_GET_PDEATHSIG, ctypes.addressof(number))
@@ -199,6 +216,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--lock", type=Path, required=True)
     parser.add_argument("--lock-seconds", type=float, required=True)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--top", type=Path)
     parser.add_argument("--own", type=Path, action="append", default=[])
     parser.add_argument("command", nargs="+")
     asked = parser.parse_args(arguments)
@@ -206,7 +224,7 @@ def main(arguments: list[str]) -> None:
     if asked.data is not None:
         _forget_ended_server(asked.data)
     try:
-        _keeping_death_signal(Path(asked.command[0]), asked.own)
+        _keeping_death_signal(Path(asked.command[0]), _Owned(asked.top, asked.own))
     except OSError as error:
         sys.exit(
             f"error: PostgreSQL cannot run as root, and this process may not become another user ({error}): run it as an ordinary user"

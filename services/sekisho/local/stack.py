@@ -1,4 +1,4 @@
-"""A broker and services that are kept running for a person: `sekisho up` and `sekisho down`.
+"""A broker, a PostgreSQL and services that are kept running for a person: `sekisho up` and `sekisho down`.
 
 Every process is written down in the state folder before anybody waits for it, with its start time, and `down` ends exactly
 these. Nothing else is ever touched.
@@ -16,6 +16,8 @@ from pathlib import Path
 from sekisho.local.broker import BrokerLimits, LocalKafka
 from sekisho.local.exclusive import HeldElsewhereError, exclusive
 from sekisho.local.identity import gone_within, send, started_at
+from sekisho.local.postgres import LocalPostgres, PostgresLimits
+from sekisho.local.postgres_folder import PostgresFolder
 from sekisho.local.process import ChildProcess, ProcessError, ProcessLimits
 from sekisho.local.service import ServicePlan, ServiceProcess
 from sekisho.local.state import StackState, Started, forget_state, read_state, write_state
@@ -23,7 +25,11 @@ from sekisho.local.state import StackState, Started, forget_state, read_state, w
 KAFKA = "kafka"
 """The broker's name in the state."""
 
-_DATA = "kafka"
+POSTGRES = "postgres"
+"""PostgreSQL's name in the state."""
+
+_KAFKA_DATA = "kafka"
+_POSTGRES_DATA = "postgres"
 
 
 class StackRunningError(Exception):
@@ -51,11 +57,11 @@ class Ended:
 
 
 def _end(process: Started, seconds: float) -> Ended:
-    """SIGTERM, and SIGKILL after `seconds`, to this very process and no other."""
+    """Its stop signal, and SIGKILL after `seconds`, to this very process and no other."""
     pid, started = process.pid, process.started
     how = "gone"
-    if send(pid, started, signal.SIGTERM):
-        # a frozen process would take its SIGTERM only when it goes on
+    if send(pid, started, signal.Signals(process.stop_signal)):
+        # a frozen process would take it only when it goes on
         send(pid, started, signal.SIGCONT)
         how = "stopped"
     if not gone_within(pid, started, seconds):
@@ -91,9 +97,15 @@ class Stack:
     def _note(self, process: ChildProcess, address: str) -> None:
         started = started_at(process.pid)
         if started is not None:
-            noted = Started(process.name, process.pid, started, address, str(process.log_path))
+            log, stop_signal = str(process.log_path), int(process.stop_signal)
+            noted = Started(process.name, process.pid, started, address, log, stop_signal)
             self.state = self.state.having(noted)
             write_state(self._state_dir, self.state)
+
+    def _note_address(self, name: str, address: str) -> None:
+        noted = next(process for process in self.state.processes if process.name == name)
+        self.state = self.state.having(replace(noted, address=address))
+        write_state(self._state_dir, self.state)
 
     def start_kafka(
         self, jars: Sequence[Path], limits: BrokerLimits, properties: Mapping[str, str] | None = None
@@ -102,7 +114,7 @@ class Stack:
 
         Raises what `LocalKafka.start` raises.
         """
-        data = self._state_dir / _DATA
+        data = self._state_dir / _KAFKA_DATA
         kafka = LocalKafka(
             jars,
             limits,
@@ -112,10 +124,30 @@ class Stack:
             adopt=lambda process: self._note(process, ""),
         )
         kafka.start()
-        noted = next(process for process in self.state.processes if process.name == KAFKA)
-        self.state = self.state.having(replace(noted, address=kafka.bootstrap))
-        write_state(self._state_dir, self.state)
+        self._note_address(KAFKA, kafka.bootstrap)
         return kafka.bootstrap
+
+    def start_postgres(
+        self,
+        limits: PostgresLimits,
+        properties: Mapping[str, str] | None = None,
+        on_progress: Callable[[str], None] = lambda _: None,
+    ) -> str:
+        """Start a PostgreSQL that lives on, on the data of the last `up` if there is any; return its URL.
+
+        It listens on a socket alone, so the URL holds no secret. Raises what `LocalPostgres.start` raises.
+        """
+        postgres = LocalPostgres(
+            limits,
+            name=POSTGRES,
+            data_dir=self._state_dir / _POSTGRES_DATA,
+            properties=properties,
+            adopt=lambda process: self._note(process, ""),
+            on_progress=on_progress,
+        )
+        postgres.start()
+        self._note_address(POSTGRES, postgres.url)
+        return postgres.url
 
     def start_service(self, plan: ServicePlan) -> ServiceProcess:
         """Start a service that lives on, without waiting for it. Raises ProcessError."""
@@ -153,8 +185,9 @@ def bringing_up(
 
 def _end_all(state_dir: Path, limits: ProcessLimits) -> tuple[Ended, ...]:
     state = read_state(state_dir) or StackState()
-    # the services first, while their broker still takes their last commits
+    # the services first, while their broker and database still take their last commits
     ended = tuple(_end(process, limits.stop_seconds) for process in reversed(state.processes))
+    PostgresFolder(state_dir.absolute() / _POSTGRES_DATA).forget_sockets()
     forget_state(state_dir)
     return ended
 
@@ -162,11 +195,12 @@ def _end_all(state_dir: Path, limits: ProcessLimits) -> tuple[Ended, ...]:
 def bring_down(state_dir: Path, limits: ProcessLimits, *, keep_data: bool) -> tuple[Ended, ...]:
     """End exactly the processes that `up` wrote down, the last started first; tell what was done with each.
 
-    Empty where nothing was up. Without `keep_data` the broker's data goes too.
+    Empty where nothing was up. Without `keep_data` the broker's and PostgreSQL's data go too.
     Raises StackBusyError, StateFileError, ProcessError.
     """
     with _alone(state_dir):
         ended = _end_all(state_dir, limits)
         if not keep_data:
-            shutil.rmtree(state_dir / _DATA, ignore_errors=True)
+            shutil.rmtree(state_dir / _KAFKA_DATA, ignore_errors=True)
+            shutil.rmtree(state_dir / _POSTGRES_DATA, ignore_errors=True)
     return ended

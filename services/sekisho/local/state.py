@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,13 +25,14 @@ class StateFileError(Exception):
 
 @dataclass(frozen=True)
 class Started:
-    """A process of the stack: name, pid, start time (identity.py), where it is reached, its log."""
+    """A process of the stack: name, pid, start time (identity.py), where it is reached, its log, and what it ends in order at."""
 
     name: str
     pid: int
     started: str
     address: str
     log: str
+    stop_signal: int = signal.SIGTERM
 
     @property
     def is_alive(self) -> bool:

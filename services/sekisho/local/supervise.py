@@ -18,6 +18,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
+
+_REMOVE_SECONDS = 10.0
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,6 +45,14 @@ def _kill_when_the_line_closes(lifeline: int, child: subprocess.Popen[bytes]) ->
         child.kill()
 
 
+def _remove(folder: Path) -> None:
+    """Remove a folder in which the command's own children may write for a moment yet (PostgreSQL's end when they see it gone)."""
+    give_up = time.monotonic() + _REMOVE_SECONDS
+    while folder.exists() and time.monotonic() < give_up:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.05)
+
+
 def main(arguments: list[str]) -> int:
     """Run the command until it ends or the line closes; return its exit code (128 + signal if one ended it)."""
     lifeline, status, folder, *command = arguments
@@ -52,7 +64,7 @@ def main(arguments: list[str]) -> int:
     watch.start()
     code = child.wait()
     if folder != "-" and _is_closed(int(lifeline), 0):
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(Path(folder))
     return code if code >= 0 else 128 - code
 
 
