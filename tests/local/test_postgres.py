@@ -112,6 +112,22 @@ def test_a_server_is_stopped_with_all_its_processes_and_no_other(
     assert asked(other.url, "SELECT 1") == 1
 
 
+def test_a_killed_server_leaves_no_shared_memory(own_postgres: LocalPostgres) -> None:
+    """What a killed server left in the system's shared memory goes with its folder: there is room for some thousands only."""
+
+    def segments() -> list[str]:
+        lines = Path("/proc/sysvipc/shm").read_text().splitlines()
+        return [line for line in lines if line.split()[4] == str(pid)]
+
+    pid, data = own_postgres.pid, own_postgres.data_dir / "data"
+    assert len(segments()) == 1
+    own_postgres.kill()
+    assert len(segments()) == 1
+    own_postgres.stop()
+    assert processes_on(data) == set()
+    assert segments() == []
+
+
 def test_the_number_of_an_ended_server_may_belong_to_another(own_postgres: LocalPostgres) -> None:
     """A postmaster.pid that was left behind does not keep the server from starting, though its pid is another process's now
     (after a container's crash); that process is left alone."""
@@ -128,6 +144,7 @@ def test_two_on_one_folder_are_refused(own_postgres: LocalPostgres, make_postgre
     second = make_postgres(data_dir=own_postgres.data_dir)
     with pytest.raises(PostgresInUseError, match=rf"pid {own_postgres.pid}\) runs on"):
         second.start()
+    second.stop()
     assert asked(own_postgres.url, "SELECT 1") == 1
 
 

@@ -26,7 +26,7 @@ import psycopg
 
 from sekisho.local.exclusive import HeldElsewhereError, exclusive
 from sekisho.local.ports import LOOPBACK, free_ports
-from sekisho.local.postgres_folder import SOCKET_PORT, SUPERUSER, PostgresFolder
+from sekisho.local.postgres_folder import LOCK_SECONDS, SOCKET_PORT, SUPERUSER, PostgresFolder
 from sekisho.local.postgres_install import MAJOR, PostgresInstall, find_postgres
 from sekisho.local.postgres_launch import server_in
 from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
@@ -278,11 +278,20 @@ class LocalPostgres:
         """SIGINT (fast shutdown), SIGKILL after the limit, and remove the temporary folder. Without effect where nothing was started."""
         if self._process is not None:
             self._process.stop()
-        if self._folder is not None:
-            self._folder.forget_sockets()
-            if self._given_dir is None:
-                shutil.rmtree(self._folder.path, ignore_errors=True)
-                self._folder = self._port = self._process = None
+            self._clear(self._started()[0])
+        if self._folder is not None and self._given_dir is None:
+            shutil.rmtree(self._folder.path, ignore_errors=True)
+            self._folder = self._port = self._process = None
+
+    def _clear(self, folder: PostgresFolder) -> None:
+        """Take away what lies outside the data folder, when the last of the server's processes has ended."""
+        try:
+            with exclusive(folder.lock, LOCK_SECONDS):
+                folder.forget_sockets()
+                folder.forget_memory()
+        except (FileNotFoundError, HeldElsewhereError):
+            # It is not this one's: another server runs on the same folder, so this one did not start; or the folder is gone.
+            return
 
     def __enter__(self) -> LocalPostgres:
         return self.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import secrets
@@ -25,7 +26,8 @@ _LAUNCH: Final = Path(__file__).with_name("postgres_launch.py")
 _SOCKET_PATH_BYTES: Final = 107
 """sun_path of unix(7) holds 108 bytes with the closing zero; macOS takes 103, of which the reserve below takes care."""
 _SOCKET_NAME_BYTES: Final = len("/.s.PGSQL.65535.lock")
-_LOCK_SECONDS: Final = 10.0
+_IPC_RMID: Final = 0
+LOCK_SECONDS: Final = 10.0
 """How long the processes of a killed server may take to see that it is gone: each ends at once [M]."""
 
 # Durable, as production must be; small, as it shares a person's machine. What is not named is PostgreSQL's own default.
@@ -75,6 +77,11 @@ class PostgresFolder:
         return self.path / "postgres.log"
 
     @property
+    def lock(self) -> Path:
+        """Held by all of a server's processes (postgres_launch.py)."""
+        return self.path / "lock"
+
+    @property
     def sockets(self) -> Path:
         """The folder of the Unix socket: below `path`, or in the folder for temporary files if that is too long."""
         inside = self.path / "socket"
@@ -90,6 +97,22 @@ class PostgresFolder:
         """Remove the socket folder of a server that has ended."""
         shutil.rmtree(self.sockets, ignore_errors=True)
 
+    def forget_memory(self) -> None:
+        """Remove the 56 bytes of shared memory that a killed server leaves in the system, where no process uses them any more.
+
+        A later start on the same data would; but where the folder goes none comes, and a system has room for some 4,000 of
+        them (SHMMNI in proc(5)), without which no PostgreSQL starts.
+        """
+        try:
+            pid, *_, memory = (self.data / "postmaster.pid").read_text("utf-8").splitlines()[:7]
+            table = Path("/proc/sysvipc/shm").read_text("ascii").splitlines()[1:]
+        except (FileNotFoundError, ValueError):
+            # it ended in order, or before it had any; or the system has no such table
+            return
+        for key, number, _, _, creator, _, users, *_ in map(str.split, table):
+            if [key, number] == memory.split() and creator == pid and users == "0":
+                ctypes.CDLL(None).shmctl(int(number), _IPC_RMID, None)
+
     def make_sockets(self) -> None:
         """The socket folder, open to this user alone. Raises PostgresFolderError where somebody else has made it."""
         self.sockets.mkdir(mode=0o700, exist_ok=True)
@@ -103,7 +126,7 @@ class PostgresFolder:
     def launch(self, command: Sequence[str], *, server: bool) -> list[str]:
         """The command as postgres_launch.py runs it; `server`: it is the server, on `data`."""
         launch = [sys.executable, "-I", "-S", str(_LAUNCH)]
-        launch += ["--lock", str(self.path / "lock"), "--lock-seconds", str(_LOCK_SECONDS)]
+        launch += ["--lock", str(self.lock), "--lock-seconds", str(LOCK_SECONDS)]
         if server:
             launch += ["--data", str(self.data)]
         launch += ["--top", str(self.path)]
