@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "topics": Lazy("sekisho.cli.topics:topics", "Creates and checks the topics."),
     "gate": Lazy("sekisho.cli.gate:gate", "Runs a gate; passes what holds one up."),
     "audit": Lazy(
-        "sekisho.cli.audit:audit", "Verifies from the topics that every request was answered rightly."
+        "sekisho.cli.audit:audit", "Verifies, finds, discloses and deletes: what auditors and officers do."
     ),
 }
 

@@ -1,91 +1,35 @@
-"""`sekisho audit`: proves from the topics alone that every request was answered once and rightly."""
+"""`sekisho audit`: what an auditor and a compliance officer do, one subcommand a module."""
 
 from __future__ import annotations
 
-import asyncio
-import json
+from typing import Final
 
 import click
 
-from sekisho.audit import CheckConfig, CheckReport
-from sekisho.audit import check as verify
-from sekisho.cli.audit_report import ProgressLine, show_report
-from sekisho.cli.connection import connected
-from sekisho.cli.screen import stdout_screen
-from sekisho.contracts.topics import TopicNames
-from sekisho.settings import Settings
+from sekisho.cli.lazy import Lazy, LazyGroup
+
+COMMANDS: Final = {
+    "check": Lazy("sekisho.cli.audit_check:check", "Decides everything again from the topics, and compares."),
+    "records": Lazy("sekisho.cli.audit_records:records", "Lists and counts the provision records that are kept."),
+    "disclose": Lazy("sekisho.cli.audit_disclose:disclose", "Writes a person's disclosure document (APPI 33(5))."),
+    "withhold": Lazy("sekisho.cli.audit_disclose:withhold", "Marks a record that is not, or not wholly, disclosed."),
+    "verify": Lazy("sekisho.cli.audit_verify:verify", "Checks the ledger: every leaf, proof, payload and deletion."),
+    "export": Lazy("sekisho.cli.audit_verify:export", "Writes the evidence that an auditor takes home."),
+    "purge": Lazy("sekisho.cli.audit_keeping:purge", "Shows what is due for deletion, and deletes it."),
+    "hold": Lazy("sekisho.cli.audit_keeping:hold", "Places, lists and releases legal holds."),
+    "extend": Lazy("sekisho.cli.audit_keeping:extend", "Prolongs how long records are kept."),
+}  # fmt: skip
 
 
-@click.group()
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
 def audit() -> None:
-    """Verifies what gates have done, from outside.
-
-    \b
-    Example:
-      sekisho audit check
-    """
-
-
-@audit.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-@click.option(
-    "--settled/--running",
-    default=True,
-    help="The gates are done: what has no answer is lost. Or they go on: it is pending. [default: settled]",
-)
-@click.option(
-    "--partition", "partitions", metavar="P", type=click.IntRange(min=0), multiple=True,
-    help="Only this partition; may be given more than once.",
-)  # fmt: skip
-def check(as_json: bool, settled: bool, partitions: tuple[int, ...]) -> int:
-    """Reads the topics as an outsider (committed data only) and decides everything again.
-
-    Every readable request has exactly one decision, in order, as the core gives it from the same consent events and
-    the published rulebook; every allowed provision its record; every unacceptable message its rejected event; nothing
-    else is there, and no transaction is open. Nothing is written.
-
-    Exit codes: 0 all of that holds, 1 something is wrong (each finding names topic, partition and offset).
+    """Verifies what gates have done, and what the ledger keeps, discloses and deletes.
 
     \b
     Examples:
       sekisho audit check
-      sekisho audit check --running
-      sekisho audit check --partition 3 --json
+      sekisho audit records --person C-000001
+      sekisho audit disclose C-000001 --output disclosure
+      sekisho audit verify --since old-checkpoint
+      sekisho audit purge
     """
-    settings = Settings.from_environment()
-    config = check_config(settings, settled=settled, partitions=frozenset(partitions) or None)
-    report = asyncio.run(_check(settings, config))
-    if as_json:
-        click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
-    else:
-        show_report(stdout_screen(), report)
-    return report.exit_code
-
-
-async def _check(settings: Settings, config: CheckConfig) -> CheckReport:
-    async with connected(settings) as log:
-        with ProgressLine() as progress:
-            return await verify(log, config, on_progress=progress.show)
-
-
-def check_config(
-    settings: Settings, *, settled: bool, partitions: frozenset[int] | None = None
-) -> CheckConfig:
-    """The check of the topics that the settings name, by the limits that their gates decide with."""
-    gate, limits, key = settings.gate, settings.audit, settings.payload_hmac_key
-    return CheckConfig(
-        topics=TopicNames.prefixed(settings.topic.prefix),
-        settled=settled,
-        partitions=partitions,
-        value_bytes=gate.max_value_bytes,
-        subject_events=gate.max_events_per_subject,
-        window_ms=gate.duplicate_window_days * 86_400_000,
-        freshness_ms=int(gate.freshness_seconds * 1000),
-        tolerance_ms=limits.tolerance_ms,
-        clock_ms=int(settings.gate.clock_skew_seconds * 1000),
-        settle_seconds=limits.settle_seconds,
-        stall_seconds=limits.stall_seconds,
-        poll_ms=settings.kafka.fetch_wait_ms,
-        findings_kept=limits.findings_kept,
-        hmac_key=None if key is None else key.get_secret_value().encode(),
-    )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sekisho.audit import CheckReport, Sent, check
 from sekisho.audit.findings import KINDS
-from sekisho.cli.audit import check_config
+from sekisho.cli.audit_check import check_config
 from sekisho.cli.audit_report import show_report
 from sekisho.cli.screen import Screen
 from sekisho.domain.book import Text
