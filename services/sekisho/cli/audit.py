@@ -10,14 +10,6 @@ from sekisho.cli.lazy import Lazy, LazyGroup
 
 COMMANDS: Final = {
     "check": Lazy("sekisho.cli.audit_check:check", "Decides everything again from the topics, and compares."),
-    "records": Lazy("sekisho.cli.audit_records:records", "Lists and counts the provision records that are kept."),
-    "disclose": Lazy("sekisho.cli.audit_disclose:disclose", "Writes a person's disclosure document (APPI 33(5))."),
-    "withhold": Lazy("sekisho.cli.audit_disclose:withhold", "Marks a record that is not, or not wholly, disclosed."),
-    "verify": Lazy("sekisho.cli.audit_verify:verify", "Checks the ledger: every leaf, proof, payload and deletion."),
-    "export": Lazy("sekisho.cli.audit_verify:export", "Writes the evidence that an auditor takes home."),
-    "purge": Lazy("sekisho.cli.audit_keeping:purge", "Shows what is due for deletion, and deletes it."),
-    "hold": Lazy("sekisho.cli.audit_keeping:hold", "Places, lists and releases legal holds."),
-    "extend": Lazy("sekisho.cli.audit_keeping:extend", "Prolongs how long records are kept."),
 }  # fmt: skip
 
 
