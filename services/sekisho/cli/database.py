@@ -6,16 +6,21 @@ nobody runs it, it runs for the time of the command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from sekisho.cli.connection import up_folder
 from sekisho.cli.here import postgres_limits
 from sekisho.cli.outcome import InputError
 from sekisho.settings import Settings
+
+if TYPE_CHECKING:
+    from sekisho.ledger.ingest.pseudonyms import Pseudonyms
+    from sekisho.ledger.publish.keys import KeyPlaces
+    from sekisho.ledger.store.connection import Connection, Role
 
 _FOLDER: Final = "postgres"
 
@@ -81,3 +86,31 @@ def _own(settings: Settings, on_progress: Callable[[str], None], make: bool) -> 
         yield server.url
     finally:
         server.stop()
+
+
+@asynccontextmanager
+async def ledger_session(settings: Settings, home: LedgerHome, role: Role) -> AsyncIterator[Connection]:
+    """A connection to the ledger in one of its roles, its schema checked. Raises StoreError, which says what to do."""
+    from sekisho.ledger.store.connection import session
+    from sekisho.ledger.store.schema import check_schema
+
+    seconds = settings.ledger.statement_seconds
+    async with session(home.url, role, application="sekisho-cli", statement_seconds=seconds) as connection:
+        await check_schema(connection)
+        yield connection
+
+
+def pseudonyms(settings: Settings, home: LedgerHome) -> Pseudonyms:
+    """What persons are found by. Raises KeyFileError where the ledger's key is not there or not safe."""
+    from sekisho.ledger.ingest.pseudonyms import Pseudonyms
+    from sekisho.ledger.publish.keys import load_subject_key
+
+    return Pseudonyms(load_subject_key(key_places(settings, home), may_make=False).secret)
+
+
+def key_places(settings: Settings, home: LedgerHome) -> KeyPlaces:
+    """Where that ledger's keys are."""
+    from sekisho.ledger.publish.keys import KeyPlaces
+
+    given = settings.ledger
+    return KeyPlaces(home.folder / "keys", given.signing_key_file, given.subject_hmac_key_file)

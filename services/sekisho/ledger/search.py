@@ -6,8 +6,6 @@ included, and with the holds on it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +14,9 @@ from typing import Final, NamedTuple
 from sekisho.contracts import provision_records
 from sekisho.contracts.errors import InvalidMessageError, UnreadableMessageError
 from sekisho.contracts.provision_records import ProvisionRecord
+from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.store.connection import Connection
+from sekisho.ledger.store.holds import holds_on
 from sekisho.ledger.store.keeping import due
 from sekisho.ledger.store.logs import logs
 from sekisho.ledger.store.payloads import Count, Filter, Payload, counts, search
@@ -43,10 +43,10 @@ class RecordQuery:
     created_from: date | None = None
     created_until: date | None = None
 
-    def filter(self, subject_key: bytes) -> Filter:
+    def filter(self, pseudonyms: Pseudonyms) -> Filter:
         """The same for the store, persons as keyed hashes."""
         return Filter(
-            subject_hmacs=tuple(subject_hmac(subject_key, each) for each in self.subjects),
+            subject_hmacs=tuple(pseudonyms.subject(each) for each in self.subjects),
             record_ids=self.record_ids,
             counterparties=self.counterparties,
             controllers=self.controllers,
@@ -67,11 +67,6 @@ class FoundRecord(NamedTuple):
     record: ProvisionRecord
     retain_until: date | None
     holds: tuple[str, ...]
-
-
-def subject_hmac(key: bytes, subject_id: str) -> bytes:
-    """What a person is found by: HMAC-SHA256 of the id (UTF-8) under the ledger's own key."""
-    return hmac.new(key, subject_id.encode(), hashlib.sha256).digest()
 
 
 async def find(
@@ -107,17 +102,15 @@ async def _told(
     ending = {
         (row.log_id, row.idx): row for row in await due(connection, _LAST_DAY, len(places), None, places)
     }
-    return [
-        FoundRecord(
-            origins[each.log_id],
-            each.idx,
-            each.rid,
-            _record(each, origins[each.log_id]),
-            ending[each.log_id, each.idx].effective if (each.log_id, each.idx) in ending else None,
-            ending[each.log_id, each.idx].holds if (each.log_id, each.idx) in ending else (),
-        )
-        for each in page
-    ]
+    told = []
+    for each in page:
+        origin, row = origins[each.log_id], ending.get((each.log_id, each.idx))
+        if row is None:
+            until, holds = None, tuple(await holds_on(connection, each.log_id, each.idx))
+        else:
+            until, holds = row.effective, row.holds
+        told.append(FoundRecord(origin, each.idx, each.rid, _record(each, origin), until, holds))
+    return told
 
 
 def _record(payload: Payload, origin: str) -> ProvisionRecord:
