@@ -23,7 +23,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A leaf as far as it matters here; docs/ledger.md has every field.
+// A leaf, those of its fields that matter here.
 type leaf struct {
 	Kind, Rid, Commit, Origin, Size, Root string
 	Target                                place

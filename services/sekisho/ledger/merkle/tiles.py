@@ -65,8 +65,10 @@ class Tile(NamedTuple):
         level, groups, width = found.groups()
         n = int(groups.replace("/", "").replace("x", ""))
         tile = cls(ENTRIES if level == "entries" else int(level), n, int(width or WIDTH))
-        if tile.path != path:
-            raise TileError(f"{path!r} is no tile's path; this tile's is {tile.path!r}")
+        if tile.path != path or tile.width > WIDTH:
+            raise TileError(
+                f"{path!r} is no tile's path: there is another way to write it, or it is too wide"
+            )
         return tile
 
 
