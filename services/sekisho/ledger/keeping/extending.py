@@ -1,0 +1,138 @@
+"""An operator extends what a record or an agreement is kept for, or states an agreement's end (records.md, Retention)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from sekisho.ledger.keeping.agreements import Agreement, agreements
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, Statement, written_time
+from sekisho.ledger.keeping.prolonging import ShorteningError, ended, prolonged
+from sekisho.ledger.keeping.statements import new_id, payload, said
+from sekisho.ledger.leaves import Extend, Place, Scope
+from sekisho.ledger.store.acts import Acts, write_acts
+from sekisho.ledger.store.connection import Connection, transaction
+from sekisho.ledger.store.keeping import retention_of
+from sekisho.ledger.store.logs import logs
+from sekisho.ledger.store.payloads import payload_of_record
+from sekisho.ledger.store.rows import ExtensionRow
+
+
+class ExtendRefusedError(KeepingError):
+    """An extension that would shorten, or change nothing."""
+
+
+class Extended(NamedTuple):
+    """What was extended (a record's or an agreement's id), and how long it is kept now; None: no end yet."""
+
+    name: str
+    until: date | None
+
+
+class _Wanted(NamedTuple):
+    """One target's extend leaves to be written, in their order."""
+
+    target: Scope | Place
+    log_id: int | None
+    idx: int | None
+    until: Sequence[date | None]
+
+
+async def extend_record(
+    keeping: Keeping, record_id: str, until: date | None, statement: Statement
+) -> Extended:
+    """Keeps that record until that day at least (None: without an end). Raises NotFoundError, ExtendRefusedError."""
+    async with keeping.session() as conn, transaction(conn, keeping="exclusive"):
+        found = await payload_of_record(conn, record_id)
+        origins = {each.log_id: each.origin for each in await logs(conn)}
+        wanted = []
+        for row in found:
+            standing = await retention_of(conn, row.log_id, row.idx)
+            assert standing is not None
+            new = _refusable(lambda: prolonged(standing.stated, standing.extensions, until))  # noqa: B023
+            place = Place(origin=origins[row.log_id], index=str(row.idx), rid=row.rid)
+            wanted.append(_Wanted(place, row.log_id, row.idx, new))
+        if not wanted:
+            raise NotFoundError(f"No record {record_id} is in the ledger: it never was, or it was deleted when due.")
+        await _write(keeping, conn, wanted, {"record_id": record_id}, statement)
+    return Extended(record_id, wanted[-1].until[-1])
+
+
+async def extend_agreement(
+    keeping: Keeping,
+    paper: str,
+    statement: Statement,
+    *,
+    until: date | None = None,
+    last_provision: date | None = None,
+) -> list[Extended]:
+    """Keeps all records under that agreement or document until that day at least (None: without an end).
+
+    `last_provision` states its end instead: kept as long as ER 21, 25, 29 say from that day on. Raises NotFoundError,
+    ExtendRefusedError.
+    """
+    async with keeping.session() as conn, transaction(conn, keeping="exclusive"):
+        found = await agreements(conn, paper)
+        if not found:
+            raise NotFoundError(f"No record under the agreement or document {paper} is in the ledger.")
+        wanted = [
+            _Wanted(Scope(scope=each.scope), None, None, _of_agreement(each, until, last_provision))
+            for each in found
+        ]
+        await _write(keeping, conn, wanted, {"agreement": paper, "last_provision": _text(last_provision)}, statement)
+    return [Extended(paper, each.until[-1]) for each in wanted]
+
+
+def _of_agreement(each: Agreement, until: date | None, last_provision: date | None) -> list[date | None]:
+    if last_provision is None:
+        return _refusable(lambda: prolonged(each.stated, each.extensions, until))
+    return _refusable(
+        lambda: ended(
+            each.stated,
+            each.extensions,
+            method=each.method,
+            last_provision=last_provision,
+            newest_provision=each.newest_provision,
+        )
+    )
+
+
+def _refusable(formulated: Callable[[], list[date | None]]) -> list[date | None]:
+    try:
+        return formulated()
+    except ShorteningError as error:
+        raise ExtendRefusedError(str(error)) from error
+
+
+async def _write(
+    keeping: Keeping, conn: Connection, wanted: Sequence[_Wanted], named: dict[str, Any], statement: Statement
+) -> None:
+    """The leaves with what was said, once each; all or none (the caller's transaction)."""
+    acts = await keeping.acts(conn)
+    leaves, payloads, extensions = [], [], []
+    for each in wanted:
+        for until in each.until:
+            index = acts.next_index + len(leaves)
+            words = said({**named, "until": _text(until), **statement._asdict(), "at": written_time(acts.at)})
+            leaf = Extend(
+                rid=new_id(),
+                ingested_at=written_time(acts.at),
+                target=each.target,
+                retain_until=_text(until),
+                cause="operator",
+                commit=words.commit,
+            )
+            leaves.append(leaf.encoded())
+            payloads.append(payload(index, leaf.rid, "extend", words, acts.at))
+            extensions.append(_row(index, acts, each, until))
+    await write_acts(conn, acts, leaves, payloads=payloads, extensions=extensions)
+
+
+def _row(index: int, acts: Acts, wanted: _Wanted, until: date | None) -> ExtensionRow:
+    scope = wanted.target.scope if isinstance(wanted.target, Scope) else None
+    return ExtensionRow(index, until, acts.at, scope, wanted.log_id, wanted.idx)
+
+
+def _text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,213 @@
+"""Deletes what is due: body and salt, nothing else, each with its purge leaf, and writes down what it refused (records.md).
+
+A batch is one short transaction: nothing is taken in, held or extended beside it (KEEPING), every row is judged anew under
+that lock, and either leaf, `purged` row and deletion are all there afterwards or none is. Killed at any step, it is done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date
+from typing import Final, NamedTuple
+
+import structlog
+
+from sekisho.domain.calendar import tokyo_day
+from sekisho.ledger.keeping.clocks import Clocks
+from sekisho.ledger.keeping.erasing import Erased, erase
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, written_time
+from sekisho.ledger.keeping.refusing import refuse_record, refuse_run
+from sekisho.ledger.keeping.statements import new_id
+from sekisho.ledger.leaves import Place, Purge, RefusalCause
+from sekisho.ledger.store.acts import Acts, write_acts
+from sekisho.ledger.store.connection import Connection, transaction
+from sekisho.ledger.store.entries import newest_checkpoint
+from sekisho.ledger.store.errors import translated
+from sekisho.ledger.store.keeping import DueCounts, DueRow, PurgeRow, due, due_counts, purge_rows
+from sekisho.ledger.store.logs import logs
+from sekisho.ledger.store.payloads import payload_of_record
+
+log = structlog.get_logger()
+BATCH: Final = 1_000
+"""Rows a transaction: ingestion waits for it, some 0.1 s."""
+_PURGING: Final = 0x5E4B_1540_0003
+"""The session lock of whoever purges."""
+
+class PurgeRunningError(KeepingError):
+    """Another process purges this ledger."""
+
+
+class PurgeReport(NamedTuple):
+    """What a run did: rows deleted, rows due but held, and the clocks at its start."""
+
+    purged: int
+    held: int
+    clocks: Clocks
+    refusal: RefusalCause | None
+    erased: Sequence[Erased] = ()
+
+
+async def purge(
+    keeping: Keeping,
+    *,
+    limit: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    rewrite: bool = False,
+) -> PurgeReport:
+    """Deletes all that is due (at most `limit`), and erases the freed bytes from the database's files.
+
+    Writes one refusal leaf where something due is held, or the clocks disagree by more than the skew. Raises PurgeRunningError,
+    ClockBehindError, StoreError.
+    """
+    await keeping.publish_now()
+    async with keeping.session() as conn, alone(conn):
+        clocks = await keeping.clocks(conn)
+        total, held = DueCounts(0, 0) if clocks.day is None else await due_counts(conn, clocks.day)
+        shelves: set[date] = set()
+        run = _Run(keeping, conn, total if limit is None else min(limit, total), shelves)
+        purged = await run.through(clocks.day, on_progress)
+        refusal = await refuse_run(keeping, conn, clocks, held)
+    erased = await erase(keeping.url, shelves, rewrite=rewrite)
+    log.info("ledger purged", purged=purged, held=held, refusal=refusal, clock=clocks.least)
+    return PurgeReport(purged, held, clocks, refusal, erased)
+
+
+async def purge_record(keeping: Keeping, record_id: str) -> PurgeReport:
+    """Deletes that record. Raises NotFoundError, and PurgeRefusedError once the refusal is in the ledger."""
+    await keeping.publish_now()
+    shelves: set[date] = set()
+    async with keeping.session() as conn, alone(conn):
+        found = await payload_of_record(conn, record_id)
+        if not found:
+            raise NotFoundError(f"No record {record_id} is in the ledger: it never was, or it was deleted when due.")
+        clocks = await keeping.clocks(conn)
+        for row in found:
+            run = _Run(keeping, conn, 1, shelves)
+            if await run.batch(clocks.day, [(row.log_id, row.idx)]) == 0:
+                await refuse_record(keeping, conn, row)
+    erased = await erase(keeping.url, shelves)
+    return PurgeReport(len(found), 0, clocks, None, erased)
+
+
+class _Run:
+    """One run over what is due."""
+
+    def __init__(self, keeping: Keeping, conn: Connection, limit: int, shelves: set[date]) -> None:
+        self._keeping = keeping
+        self._conn = conn
+        self._limit = limit
+        self._shelves = shelves
+
+    async def through(self, day: date | None, on_progress: Callable[[int, int], None] | None) -> int:
+        """Batch after batch, in the order of their shelves; how many were deleted."""
+        purged, after = 0, None
+        while day is not None and purged < self._limit:
+            page = await due(self._conn, day, min(BATCH, self._limit - purged), after)
+            if not page:
+                break
+            after = (page[-1].shelf, page[-1].log_id, page[-1].idx)
+            wanted = [(row.log_id, row.idx) for row in page if not row.holds]
+            if wanted:
+                purged += await self.batch(day, wanted)
+            if on_progress is not None:
+                on_progress(purged, self._limit)
+        return purged
+
+    async def batch(self, day: date | None, wanted: Sequence[tuple[int, int]]) -> int:
+        """Those of the wanted rows that are due now, judged under the lock, in one transaction; how many they were."""
+        conn = self._conn
+        async with transaction(conn, keeping="exclusive"):
+            clocks = await self._keeping.clocks(conn)
+            day = None if day is None or clocks.day is None else min(day, clocks.day)
+            if day is None:
+                return 0
+            rows = await _covered(conn, await due(conn, day, len(wanted), None, only=wanted))
+            if not rows:
+                return 0
+            acts = await self._keeping.acts(conn)
+            await write_acts(conn, acts, await _leaves(conn, acts, rows, clocks))
+            await purge_rows(conn, await _purged(conn, acts, rows))
+        self._shelves.update(row.shelf for row in rows)
+        return len(rows)
+
+
+async def _covered(conn: Connection, rows: Sequence[DueRow]) -> list[DueRow]:
+    """Those of the rows under no hold whose leaves the newest checkpoint of their log covers: their proof outlives them."""
+    sizes: dict[int, int] = {}
+    for log_id in {row.log_id for row in rows}:
+        newest = await newest_checkpoint(conn, log_id)
+        sizes[log_id] = 0 if newest is None else newest.size
+    return [row for row in rows if not row.holds and row.idx < sizes[row.log_id]]
+
+
+async def _leaves(conn: Connection, acts: Acts, rows: Sequence[DueRow], clocks: Clocks) -> list[bytes]:
+    """A purge leaf for each row: which it was, its last day, and the clocks that were all past it."""
+    origins = {each.log_id: each.origin for each in await logs(conn)}
+    at, database_at, host_at = (written_time(time) for time in (acts.at, clocks.database_at, clocks.host_at))
+    assert clocks.checkpoint_at is not None
+    checkpoint_at = written_time(clocks.checkpoint_at)
+    return [
+        Purge(
+            rid=new_id(),
+            ingested_at=at,
+            target=Place(origin=origins[row.log_id], index=str(row.idx), rid=row.rid),
+            retain_until=row.effective.isoformat(),
+            database_at=database_at,
+            host_at=host_at,
+            checkpoint_at=checkpoint_at,
+        ).encoded()
+        for row in rows
+    ]
+
+
+async def _purged(conn: Connection, acts: Acts, rows: Sequence[DueRow]) -> list[PurgeRow]:
+    """What the ledger keeps of each row: where its leaf is, the keyed hash it is found by, whether it may be told of."""
+    excluded = await _excluded(conn, rows)
+    return [
+        PurgeRow(
+            log_id=row.log_id,
+            idx=row.idx,
+            shelf=row.shelf,
+            act_log=acts.log_id,
+            act_idx=acts.next_index + number,
+            purged_at=acts.at,
+            subject_hmac=row.subject_hmac,
+            direction=row.direction,
+            created_on=tokyo_day(row.created_at),
+            disclosable=_disclosable(row) and (row.log_id, row.idx) not in excluded,
+        )
+        for number, row in enumerate(rows)
+    ]
+
+
+def _disclosable(row: DueRow) -> bool:
+    """Whether it was a 第三者提供記録 at all: what is provided as referable information is none (records.md, Disclosure)."""
+    return row.kind == "record" and row.basis != "referable.provision"
+
+
+async def _excluded(conn: Connection, rows: Sequence[DueRow]) -> set[tuple[int, int]]:
+    """Those of the rows whose existence is not to be told (Order 11), by the marks that stand now."""
+    with translated("reading the marks of what is not to be told"):
+        found = await conn.execute(
+            "SELECT p.log_id, p.idx FROM sekisho_ledger.payload p JOIN sekisho_ledger.withholding w USING (record_id)"
+            " JOIN unnest(%s::int[], %s::bigint[]) AS wanted(log_id, idx) ON (p.log_id, p.idx) = (wanted.log_id, wanted.idx)"
+            " WHERE w.kind = 'exclusion'",
+            ([row.log_id for row in rows], [row.idx for row in rows]),
+        )
+        return {(log_id, idx) for log_id, idx in await found.fetchall()}
+
+
+@asynccontextmanager
+async def alone(conn: Connection) -> AsyncIterator[None]:
+    """While this lasts nobody else purges this ledger. Raises PurgeRunningError. A killed holder's lock ends with it."""
+    with translated("taking the lock of whoever purges"):
+        found = await conn.execute("SELECT pg_try_advisory_lock(%s)", (_PURGING,))
+        row = await found.fetchone()
+    if row is None or not row[0]:
+        raise PurgeRunningError("Another purge of this ledger is running. Wait for its end.")
+    try:
+        yield
+    finally:
+        with translated("letting go the lock of whoever purges"):
+            await conn.execute("SELECT pg_advisory_unlock(%s)", (_PURGING,))
