@@ -184,7 +184,7 @@ CREATE TABLE served (
     topic_id text NOT NULL,
     subject_hmac bytea NOT NULL,
     consent_hmac bytea NOT NULL,
-    PRIMARY KEY (topic_id, partition, koff)
+    PRIMARY KEY (topic_id, partition, koff, consent_hmac)
 );
 CREATE INDEX served_consent ON served (subject_hmac, consent_hmac);
 CREATE TABLE follow (
