@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from psycopg import errors as pg
 
-from sekisho.ledger.store.connection import Connection, row, rows, transaction
+from sekisho.ledger.store.connection import Connection, rows, transaction
 from sekisho.ledger.store.copying import (
     LEAF_COLUMNS,
     OPEN_SHELF,
@@ -17,7 +18,9 @@ from sekisho.ledger.store.copying import (
     shelf,
 )
 from sekisho.ledger.store.errors import FencedError, HoldsChangedError, translated
-from sekisho.ledger.store.rows import Batch, ExtensionRow, HoldCover, NewLog
+from sekisho.ledger.store.holds import holds_seen as holds_now
+from sekisho.ledger.store.holds import put_covers
+from sekisho.ledger.store.rows import Batch, ExtensionRow, NewLog
 
 _MOVE = """
     UPDATE log_head SET size = %(new_size)s, next_offset = %(new_next)s, last_offset = %(last_offset)s, last_at = %(at)s,
@@ -34,7 +37,6 @@ _HEAD = """
 _EXTEND = """
     INSERT INTO extension (log_id, idx, retain_until, at, scope, target_log, target_idx) VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
-HOLDS_SEEN = "SELECT (SELECT count(*) FROM hold) + (SELECT count(*) FROM hold_release)"
 
 
 async def ensure_shelves(connection: Connection, days: Iterable[date | None], known: set[date]) -> None:
@@ -64,8 +66,7 @@ async def append(connection: Connection, *batches: Batch, holds_seen: int | None
 
 
 async def _check_holds(connection: Connection, seen: int) -> None:
-    found = await row(connection, HOLDS_SEEN, doing="looking for new legal holds")
-    if found is not None and found[0] != seen:
+    if await holds_now(connection) != seen:
         raise HoldsChangedError(
             "a legal hold was placed or released while the batch was built: build it anew."
         )
@@ -85,7 +86,7 @@ async def write(connection: Connection, batch: Batch) -> int:
 
 async def _move(connection: Connection, batch: Batch) -> int:
     """Move the head from where the writer believes it to be, or open the log."""
-    values = {
+    values: dict[str, Any] = {
         "size": batch.size,
         "next": batch.next_offset,
         "new_size": batch.size + len(batch.leaves),
@@ -105,7 +106,7 @@ async def _move(connection: Connection, batch: Batch) -> int:
     return batch.log
 
 
-async def _open(connection: Connection, new: NewLog, values: dict[str, object]) -> int:
+async def _open(connection: Connection, new: NewLog, values: dict[str, Any]) -> int:
     try:
         opened = await connection.execute(
             _OPEN, (new.origin, new.kind, new.topic, new.topic_id, new.partition, new.year)
@@ -120,7 +121,7 @@ async def _open(connection: Connection, new: NewLog, values: dict[str, object]) 
 
 
 async def _copy(connection: Connection, into: str, data: bytes) -> None:
-    async with connection.cursor() as cursor, cursor.copy(f"{into} FROM STDIN (FORMAT BINARY)") as copy:  # type: ignore[arg-type]
+    async with connection.cursor() as cursor, cursor.copy(f"{into} FROM STDIN (FORMAT BINARY)") as copy:
         await copy.write(data)
 
 
@@ -135,11 +136,3 @@ async def put_extensions(connection: Connection, log_id: int, extensions: Sequen
                     for e in extensions
                 ],
             )
-
-
-async def put_covers(connection: Connection, covers: Sequence[HoldCover], log_id: int = 0) -> None:
-    """Which leaves holds keep; a cover of log 0 is of `log_id`."""
-    if covers:
-        query = "INSERT INTO hold_cover (hold, log_id, idx) SELECT * FROM unnest(%s::uuid[], %s::int4[], %s::int8[])"
-        columns = ([c.hold for c in covers], [c.log_id or log_id for c in covers], [c.idx for c in covers])
-        await rows(connection, query + " RETURNING 0", columns, doing="noting what a hold covers")

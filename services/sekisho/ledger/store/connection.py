@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg import errors as pg
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from sekisho.ledger.store.errors import RightsError, SchemaError, translated
@@ -68,12 +69,11 @@ async def connect(
     """
     with translated("connecting to the ledger's database"):
         connection = await AsyncConnection.connect(
-            url,
+            make_conninfo(url, **_KEEPALIVES),
             autocommit=True,
             application_name=application,
             connect_timeout=max(2, round(connect_seconds)),
             client_encoding="utf8",
-            **_KEEPALIVES,
         )
     try:
         await _prepare(connection, role, statement_seconds, lock_seconds)
@@ -161,7 +161,7 @@ async def rows(connection: Connection, query: str, values: Any = None, *, doing:
     """All rows of a query, bytes and times in the binary form (a bytea as text is twice as long)."""
     with translated(doing):
         async with connection.cursor(binary=True) as cursor:
-            await cursor.execute(query, values)  # type: ignore[arg-type]  # a str here, literals everywhere
+            await cursor.execute(query, values)
             return await cursor.fetchall()
 
 

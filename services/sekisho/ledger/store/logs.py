@@ -16,6 +16,7 @@ FORMAT: Final = 1
 _LOG: Final = "l.log_id, l.origin, l.kind, l.topic, l.topic_id, l.partition, l.year, l.opened_at"
 _HEAD: Final = "h.log_id, h.size, h.next_offset, h.last_offset, h.last_at, h.frontier, h.closed"
 _BOTH: Final = f"SELECT {_LOG}, {_HEAD} FROM log l JOIN log_head h USING (log_id)"  # noqa: S608  # constants
+_LOGS: Final = f"SELECT {_LOG} FROM log l"  # noqa: S608  # constants
 _LOG_WIDTH: Final = 8
 
 
@@ -59,9 +60,7 @@ async def logs(connection: Connection, kind: LogKind | None = None) -> list[Log]
 
 async def log_of(connection: Connection, origin: str) -> Log | None:
     """The log of this origin."""
-    found = await row(
-        connection, f"SELECT {_LOG} FROM log l WHERE origin = %s", (origin,), doing="looking for a log"
-    )  # noqa: S608
+    found = await row(connection, f"{_LOGS} WHERE origin = %s", (origin,), doing="looking for a log")
     return None if found is None else Log(*found)
 
 
