@@ -23,21 +23,31 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// A leaf, those of its fields that matter here.
+type place struct{ Origin, Index, Rid string } // where a leaf stands
+
+type named struct{ Origin, Size, Root string } // a tree that a leaf names: an older state of that log
+
+// The fields of a leaf that matter here.
 type leaf struct {
-	Kind, Rid, Commit, Origin, Size, Root string
-	Target                                place
-	Predecessor                           *struct{ Origin, Size, Root string }
+	Kind, Rid, Commit string
+	Target            place
+	Predecessor       *named
+	named
 }
 
 type ledgerLog struct {
 	dir, origin string
 	tree        tlog.Tree
-	leaves      []leaf
 	hashes      []tlog.Hash // of all nodes, in the order of tlog.StoredHashIndex
+	leaves      []struct{ rid, commit string }
+	names       []named
 }
 
-type place struct{ Origin, Index, Rid string } // where a leaf stands
+var (
+	logs   = map[string]*ledgerLog{} // by origin
+	order  []string                  // the origins, so that the first fault is always the same one
+	purges = map[place]bool{}        // the payloads whose deletion is in a log
+)
 
 func (l *ledgerLog) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	out := make([]tlog.Hash, len(indexes))
@@ -104,8 +114,16 @@ func load(bundle, dir, origin string, tree tlog.Tree) *ledgerLog {
 			var one leaf
 			err = json.Unmarshal(bundled[2:length], &one)
 			need(err == nil, "%s: entry %d is no leaf: %v", dir, n, err)
-			l.leaves = append(l.leaves, one)
+			l.leaves = append(l.leaves, struct{ rid, commit string }{one.Rid, one.Commit})
 			bundled = bundled[length:]
+			switch {
+			case one.Kind == "purge":
+				purges[one.Target] = true
+			case one.Kind == "checkpoint": // in the meta-log, of each other log
+				l.names = append(l.names, one.named)
+			case one.Predecessor != nil: // last year's log
+				l.names = append(l.names, *one.Predecessor)
+			}
 		}
 		need(len(bundled) == 0, "%s: there is something behind entry %d", dir, n-1)
 	}
@@ -124,20 +142,12 @@ func path(tile tlog.Tile) string {
 }
 
 // extends stops unless the log of this origin is there and began with just this tree.
-func extends(logs map[string]*ledgerLog, origin string, old tlog.Tree, source string) {
+func extends(origin string, old tlog.Tree, source string) {
 	l := logs[origin]
 	need(l != nil, "%s names the log %s, which is missing", source, origin)
 	need(old.N <= l.tree.N, "%s: the log %s had %d leaves and has %d now: it was cut short", source, origin, old.N, l.tree.N)
 	root, err := tlog.TreeHash(old.N, l)
 	need(err == nil && root == old.Hash, "%s: the first %d leaves of the log %s are not what they were", source, old.N, origin)
-}
-
-// named is a tree that a leaf names: its size in decimals, its root in hexadecimals.
-func named(size, root, source string) tlog.Tree {
-	n, err1 := strconv.ParseInt(size, 10, 64)
-	hash, err2 := hex.DecodeString(root)
-	need(err1 == nil && err2 == nil && n >= 0 && len(hash) == tlog.HashSize, "%s names no tree", source)
-	return tlog.Tree{N: n, Hash: tlog.Hash(hash)}
 }
 
 // payload checks one payload against the leaf's commitment: SHA-256("sekisho/payload/v1\0" ‖ salt ‖ body).
@@ -149,14 +159,14 @@ func payload(file, commit string) {
 	need(hex.EncodeToString(sum[:]) == commit, "%s is not what its leaf committed to", file)
 }
 
-// account demands for each payload that it is there and right, or that its deletion is in the log, or that the bundle lists it.
-func account(bundle string, logs []*ledgerLog, purges map[place]bool) string {
+// account demands for each payload that it is there and right, or that its deletion is in a log, or that the bundle lists it.
+func account(bundle string) string {
 	left, kept, purged, hidden := map[string]bool{}, 0, 0, 0
 	for _, file := range files(bundle, "payloads") {
 		left[file] = true
 	}
-	for _, l := range logs {
-		redacted := map[string]bool{}
+	for _, origin := range order {
+		l, redacted := logs[origin], map[string]bool{}
 		for _, list := range files(bundle, "redacted", l.dir) {
 			for _, index := range strings.Fields(string(read(list))) {
 				redacted[index] = true
@@ -164,24 +174,24 @@ func account(bundle string, logs []*ledgerLog, purges map[place]bool) string {
 		}
 		for i, one := range l.leaves {
 			index := strconv.Itoa(i)
-			file, gone := filepath.Join(bundle, "payloads", l.dir, index+".json"), purges[place{l.origin, index, one.Rid}]
+			file, gone := filepath.Join(bundle, "payloads", l.dir, index+".json"), purges[place{origin, index, one.rid}]
 			switch {
 			case left[file]:
-				need(!gone, "%s is there, though its deletion is in the log", file)
-				payload(file, one.Commit)
+				need(!gone, "%s is there, though its deletion is in a log", file)
+				payload(file, one.commit)
 				delete(left, file)
 				kept++
-			case one.Commit == "": // a leaf without a payload
+			case one.commit == "": // a leaf without a payload
 			case gone:
 				purged++
 			default:
-				need(redacted[index], "%s: the payload of leaf %d is gone, and no deletion is in the log", l.dir, i)
+				need(redacted[index], "%s: the payload of leaf %d is gone, and no deletion is in a log", l.dir, i)
 				hidden++
 			}
 		}
 	}
-	for file := range left {
-		need(false, "%s belongs to no leaf", file)
+	for _, file := range files(bundle, "payloads") {
+		need(!left[file], "%s belongs to no leaf", file)
 	}
 	return fmt.Sprintf("%d payloads there, %d deleted as recorded, %d left out", kept, purged, hidden)
 }
@@ -195,34 +205,28 @@ func main() {
 		verifiers = append(verifiers, key)
 	}
 	bundle, keys, entries := filepath.Clean(os.Args[1]), note.VerifierList(verifiers...), 0
-	var logs []*ledgerLog
-	byOrigin, purges := map[string]*ledgerLog{}, map[place]bool{}
 	for _, file := range files(bundle) {
 		if filepath.Base(file) == "checkpoint" {
 			origin, tree := checkpoint(file, keys)
 			dir, _ := filepath.Rel(bundle, filepath.Dir(file))
 			need(strings.HasSuffix(origin, "/"+filepath.ToSlash(dir)), "%s: the checkpoint is another log's, of %s", dir, origin)
-			need(byOrigin[origin] == nil, "the log %s is there twice", origin)
-			byOrigin[origin] = load(bundle, dir, origin, tree)
-			logs, entries = append(logs, byOrigin[origin]), entries+int(tree.N)
+			need(logs[origin] == nil, "the log %s is there twice", origin)
+			logs[origin] = load(bundle, dir, origin, tree)
+			order, entries = append(order, origin), entries+int(tree.N)
 		}
 	}
 	need(len(logs) > 0, "there is no log in %s", bundle)
 	for _, file := range append(files(bundle, "checkpoints"), os.Args[3:]...) {
 		origin, tree := checkpoint(file, keys)
-		extends(byOrigin, origin, tree, file)
+		extends(origin, tree, file)
 	}
-	for _, l := range logs {
-		for i, one := range l.leaves {
-			switch source := fmt.Sprintf("leaf %d of %s", i, l.dir); {
-			case one.Kind == "checkpoint": // in the meta-log, of each other log
-				extends(byOrigin, one.Origin, named(one.Size, one.Root, source), source)
-			case one.Kind == "genesis" && one.Predecessor != nil: // last year's log
-				extends(byOrigin, one.Predecessor.Origin, named(one.Predecessor.Size, one.Predecessor.Root, source), source)
-			case one.Kind == "purge":
-				purges[one.Target] = true
-			}
+	for _, origin := range order {
+		for _, old := range logs[origin].names {
+			size, err1 := strconv.ParseInt(old.Size, 10, 64)
+			root, err2 := hex.DecodeString(old.Root)
+			need(err1 == nil && err2 == nil && size >= 0 && len(root) == tlog.HashSize, "%s: a leaf names no tree", origin)
+			extends(old.Origin, tlog.Tree{N: size, Hash: tlog.Hash(root)}, "a leaf of "+origin)
 		}
 	}
-	fmt.Printf("OK: %d logs, %d entries; %s\n", len(logs), entries, account(bundle, logs, purges))
+	fmt.Printf("OK: %d logs, %d entries; %s\n", len(logs), entries, account(bundle))
 }

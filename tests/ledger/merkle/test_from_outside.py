@@ -212,6 +212,27 @@ def _without_history(bundle: Path) -> None:
     shutil.rmtree(bundle / "checkpoints")
 
 
+def _cut_but_for_the_meta_log(bundle: Path) -> None:
+    shutil.rmtree(bundle / "checkpoints")
+    _cut(bundle, COUNT - 1)
+
+
+def _forked_but_for_the_meta_log(bundle: Path) -> None:
+    shutil.rmtree(bundle / "checkpoints")
+    _fork(bundle)
+
+
+def _deleted_but_for_the_meta_log(bundle: Path) -> None:
+    shutil.rmtree(bundle / "checkpoints")
+    shutil.rmtree(bundle / RECORDS)
+
+
+def _last_year_forked(bundle: Path) -> None:
+    _without_history(bundle)
+    shutil.rmtree(bundle / LAST_YEAR)
+    write_log(bundle, LAST_YEAR, _last_year()[::-1])
+
+
 def _without_last_year(bundle: Path) -> None:
     _without_history(bundle)
     shutil.rmtree(bundle / LAST_YEAR)
@@ -249,6 +270,13 @@ def _purge_of_another(bundle: Path) -> None:
 
 SEEN_BY_GO_ALONE: Final[dict[str, tuple[Spoil, str]]] = {
     "tail-cut-and-signed": (lambda b: _cut(b, COUNT - 1), "it was cut short"),
+    "tail-cut-which-the-meta-log-shows": (_cut_but_for_the_meta_log, "a leaf of ledger.example/sekisho/meta"),
+    "fork-which-the-meta-log-shows": (_forked_but_for_the_meta_log, "a leaf of ledger.example/sekisho/meta"),
+    "shard-deleted-which-the-meta-log-shows": (
+        _deleted_but_for_the_meta_log,
+        "a leaf of ledger.example/sekisho/meta",
+    ),
+    "last-year-forked-which-this-year-shows": (_last_year_forked, f"a leaf of {PREFIX}/{RECORDS}"),
     "fork-signed": (_fork, "are not what they were"),
     "shard-deleted": (lambda b: shutil.rmtree(b / RECORDS), "is missing"),
     "last-years-log-deleted": (_without_last_year, "is missing"),
@@ -263,7 +291,7 @@ SEEN_BY_GO_ALONE: Final[dict[str, tuple[Spoil, str]]] = {
     "payload-border-moved": (_moved_border, "is no payload"),
     "payload-of-no-leaf": (lambda b: _payload(b, 9).rename(_payload(b, COUNT)), "FAULT"),
     "payload-too-many": (lambda b: shutil.copy(_payload(b, 9), _payload(b, COUNT)), "belongs to no leaf"),
-    "purged-but-there": (_purged_and_there, "though its deletion is in the log"),
+    "purged-but-there": (_purged_and_there, "though its deletion is in a log"),
     "purge-of-another-rid": (_purge_of_another, f"the payload of leaf {PURGED} is gone"),
     "redaction-not-listed": (
         lambda b: shutil.rmtree(b / "redacted"),
