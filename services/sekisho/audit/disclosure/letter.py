@@ -93,7 +93,7 @@ def _summary(notice: Notice) -> Table:
     ]
     if any(part):
         rows.append((words.part, *[words.count.format(count=each) for each in part]))
-    return Table(words.caption, words.columns, tuple(rows), (2, 1, 1), (1, 2))
+    return Table(words.caption, words.columns, tuple(rows), (2, 1, 1), (1, 2), captioned=True)
 
 
 def _request(notice: Notice) -> Facts:
@@ -111,7 +111,9 @@ def _request(notice: Notice) -> Facts:
         (words.searched, day(notice.as_of)),
         (words.method, method),
     )
-    return Facts(words.caption, tuple(Row(label, (line,)) for label, line in rows))
+    return Facts(
+        words.caption, notice_wording().card.parts, tuple(Row(label, (line,)) for label, line in rows)
+    )
 
 
 def _asker(notice: Notice) -> str:
@@ -146,7 +148,7 @@ def _listed(notice: Notice, direction: Direction, records: Sequence[StatedRecord
         return [Paragraph(words.nothing_listed)]
     intro = words.provisions_intro if direction == "provision" else words.receipts_intro
     itself = notice.organization.calls_itself
-    return [Paragraph(intro.format(self=itself)), *[_card(direction, each) for each in records]]
+    return [Paragraph(intro.format(self=itself), "leading"), *[_card(direction, each) for each in records]]
 
 
 def _card(direction: Direction, record: StatedRecord) -> Card:
@@ -211,8 +213,8 @@ def _withheld(notice: Notice) -> list[Block]:
         for each in notice.withheld
     )
     return [
-        Paragraph(words.withheld_intro.format(count=len(rows))),
-        Table(words.withheld_caption, words.withheld_columns, rows, (1, 4, 5, 5), (0,)),
+        Paragraph(words.withheld_intro.format(count=len(rows)), "leading"),
+        Table(words.withheld_caption, words.withheld_columns, rows, (3, 13, 9, 9), (0,)),
     ]
 
 
@@ -225,16 +227,23 @@ def _expired(notice: Notice) -> list[Block]:
         for each in notice.expired
     )
     return [
-        Paragraph(words.expired_intro.format(count=len(rows))),
-        Table(words.expired_caption, words.expired_columns, rows, (1, 5, 3, 3), (0,)),
+        Paragraph(words.expired_intro.format(count=len(rows)), "leading"),
+        Table(words.expired_caption, words.expired_columns, rows, (2, 12, 6, 6), (0,)),
     ]
 
 
 def _ledger(notice: Notice) -> list[Block]:
+    """What the records' numbers mean, where there are some, and what proves the ledger."""
     words = notice_wording()
-    found: list[Block] = [Paragraph(words.ledger_intro.format(self=notice.organization.calls_itself))]
+    listed = notice.provisions or notice.receipts or notice.withheld or notice.expired
+    if not listed and notice.ledger_reference is None:
+        return []
+    found: list[Block] = [
+        Paragraph(words.ledger_intro.format(self=notice.organization.calls_itself), "leading")
+    ]
     if notice.ledger_reference is not None:
-        found.append(Facts(words.ledger_caption, (Row(words.ledger_reference, (notice.ledger_reference,)),)))
+        row = Row(words.ledger_reference, (notice.ledger_reference,))
+        found.append(Facts(words.ledger_caption, words.card.parts, (row,)))
     return found
 
 
@@ -248,4 +257,4 @@ def _contact(notice: Notice) -> list[Block]:
         (words.contact.email, contact.email),
     )
     told = tuple(Row(label, (line,)) for label, line in rows if line is not None)
-    return [Paragraph(words.contact_intro), Facts(words.contact_caption, told)]
+    return [Paragraph(words.contact_intro, "leading"), Facts(words.contact_caption, words.card.parts, told)]

@@ -85,7 +85,14 @@ def _blocks(blocks: Iterable[Block]) -> Iterator[str]:
 
 def _facts(facts: Facts) -> str:
     rows = "\n".join([_row(each) for each in facts.rows])
-    return f'<table class="facts">\n<caption>{_text(facts.caption)}</caption>\n<tbody>\n{rows}\n</tbody>\n</table>'
+    return (
+        f'<table class="facts">\n<caption class="unseen">{_text(facts.caption)}</caption>\n'
+        f"<thead><tr>{_column_heads(facts.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+    )
+
+
+def _column_heads(columns: Iterable[str]) -> str:
+    return "".join([f'<th scope="col">{_text(each)}</th>' for each in columns])
 
 
 def _row(row: Row) -> str:
@@ -98,11 +105,11 @@ def _row(row: Row) -> str:
 def _table(table: Table) -> str:
     share = 100 / sum(table.widths)
     widths = "".join([f'<col style="width: {each * share:.1f}%">' for each in table.widths])
-    heads = "".join([f'<th scope="col">{_text(each)}</th>' for each in table.columns])
     rows = "\n".join([_cells(row, table.ends) for row in table.rows])
+    unseen = "" if table.captioned else ' class="unseen"'
     return (
-        f'<table class="list">\n<caption>{_text(table.caption)}</caption>\n<colgroup>{widths}</colgroup>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        f'<table class="list">\n<caption{unseen}>{_text(table.caption)}</caption>\n<colgroup>{widths}</colgroup>\n'
+        f"<thead><tr>{_column_heads(table.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
     )
 
 
@@ -116,11 +123,10 @@ def _cells(row: tuple[str, ...], ends: tuple[int, ...]) -> str:
 
 def _card(card: Card) -> str:
     rows = "\n".join([_row(each) for each in card.rows])
-    heads = "".join([f'<th scope="col">{_text(each)}</th>' for each in card.columns])
     small = "".join([f"<dt>{_text(label)}</dt><dd>{_lines(text)}</dd>" for label, text in card.small])
     kind = "card long" if card.long else "card"
     return (
         f'<section class="{kind}">\n<h3><span>{_text(card.title)}</span><span class="tag">{_text(card.tag)}</span></h3>\n'
-        f'<table>\n<thead class="unseen"><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n'
+        f'<table>\n<thead class="unseen"><tr>{_column_heads(card.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n'
         f"<dl>{small}</dl>\n</section>"
     )

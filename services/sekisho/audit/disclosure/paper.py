@@ -17,10 +17,10 @@ LONG: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Running text; `tone` quiet is small print, strong stands out, boxed stands in a frame."""
+    """Running text; `tone`: leading introduces what follows, quiet is small print, strong and boxed stand out."""
 
     text: str
-    tone: Literal["plain", "quiet", "strong", "boxed"] = "plain"
+    tone: Literal["plain", "leading", "quiet", "strong", "boxed"] = "plain"
     kind: Literal["paragraph"] = "paragraph"
 
 
@@ -44,22 +44,27 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Labelled facts under a caption."""
+    """Labelled facts under two column headings."""
 
     caption: str
+    columns: tuple[str, str]
     rows: tuple[Row, ...]
     kind: Literal["facts"] = "facts"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under column headings; `widths` are the columns' shares, `ends` the columns set to the right (numbers)."""
+    """Rows under column headings; `widths` are the columns' shares, `ends` the columns set to the right (numbers).
+
+    The caption is for those who do not see the heading above it, unless it is `captioned`.
+    """
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     widths: tuple[int, ...]
     ends: tuple[int, ...] = ()
+    captioned: bool = False
     kind: Literal["table"] = "table"
 
 

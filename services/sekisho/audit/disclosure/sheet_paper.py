@@ -41,7 +41,7 @@ def _blocks(sheet: Sheet, language: Language) -> Iterator[Block]:
     yield Heading(words.entries.caption.of(language))
     columns = tuple(each.of(language) for each in words.entries.columns)
     rows = tuple(_entry(each, language) for each in sheet.entries)
-    yield Table(words.entries.caption.of(language), columns, rows, (5, 4, 5, 5, 3))
+    yield Table(words.entries.caption.of(language), columns, rows, (7, 4, 5, 5, 3))
 
 
 def _facts(sheet: Sheet, language: Language) -> Facts:
@@ -59,7 +59,12 @@ def _facts(sheet: Sheet, language: Language) -> Facts:
         (facts.outcome, words.outcomes[sheet.outcome].of(language)),
         (facts.ledger, sheet.ledger_reference or missing),
     )
-    return Facts(facts.caption.of(language), tuple(Row(label.of(language), (line,)) for label, line in rows))
+    columns = facts.columns
+    return Facts(
+        facts.caption.of(language),
+        (columns[0].of(language), columns[1].of(language)),
+        tuple(Row(label.of(language), (line,)) for label, line in rows),
+    )
 
 
 def _counts(sheet: Sheet, language: Language) -> Table:

@@ -250,6 +250,7 @@ class SheetFacts(Wording):
     """The sheet's facts of request and answer."""
 
     caption: Both
+    columns: tuple[Both, Both]
     organization: Both
     subject: Both
     asker: Both
