@@ -16,10 +16,13 @@ from sekisho.contracts.errors import InvalidMessageError, UnreadableMessageError
 from sekisho.contracts.provision_records import ProvisionRecord
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.store.connection import Connection
+from sekisho.ledger.store.copying import shelf
+from sekisho.ledger.store.filters import Filter
 from sekisho.ledger.store.holds import holds_on
-from sekisho.ledger.store.keeping import due
 from sekisho.ledger.store.logs import logs
-from sekisho.ledger.store.payloads import Count, Filter, Payload, counts, search
+from sekisho.ledger.store.payloads import Count, counts, search
+from sekisho.ledger.store.retention import due
+from sekisho.ledger.store.rows import Payload
 
 _PAGE: Final = 500
 _LAST_DAY: Final = date.max
@@ -77,7 +80,7 @@ async def find(
     after, left = None, limit
     while left is None or left > 0:
         size = _PAGE if left is None else min(_PAGE, left)
-        page = await search(connection, wanted, size, after)
+        page = await search(connection, wanted, limit=size, after=after)
         for found in await _told(connection, origins, page):
             yield found
         if len(page) < size:
@@ -97,18 +100,17 @@ async def _told(
 ) -> list[FoundRecord]:
     if not page:
         return []
-    places = [(each.log_id, each.idx) for each in page]
+    keys = [(shelf(each.retain_until), each.log_id, each.idx) for each in page]
     # what has no end yet is not due on any day, so it is not among these
-    ending = {
-        (row.log_id, row.idx): row for row in await due(connection, _LAST_DAY, len(places), None, places)
-    }
+    found = await due(connection, _LAST_DAY, limit=len(keys), only=keys)
+    ending = {(row.log_id, row.idx): row for row in found}
     told = []
     for each in page:
         origin, row = origins[each.log_id], ending.get((each.log_id, each.idx))
         if row is None:
             until, holds = None, tuple(await holds_on(connection, each.log_id, each.idx))
         else:
-            until, holds = row.effective, row.holds
+            until, holds = row.effective, tuple(row.holds)
         told.append(FoundRecord(origin, each.idx, each.rid, _record(each, origin), until, holds))
     return told
 

@@ -1,0 +1,282 @@
+"""`sekisho audit disclose` and `withhold`: a person's disclosure document, and what is not, or not wholly, in it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import click
+
+from sekisho.audit import disclosure as documents
+from sekisho.audit.disclosure import Disclosure, DisclosureError, ExpiredRecord, Instructions, KeptRecord
+from sekisho.audit.disclosure.given import ExcludedKind, Ground, Particular
+from sekisho.cli.database import LedgerHome, ledger_home, ledger_session, pseudonyms
+from sekisho.cli.disclosure_letter import answer_of, document_id, request_of, today
+from sekisho.cli.documents import read_documents
+from sekisho.cli.outcome import DONE, CommandError, InputError
+from sekisho.cli.screen import Screen, stdout_screen
+from sekisho.domain.book import Rulebook
+from sekisho.ledger.disclosing import Decision, PersonsRecords, mark, persons_records
+from sekisho.ledger.store.connection import session
+from sekisho.settings import Settings
+
+_FORMATS: Final = ("pdf", "html", "json")
+_DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    subject_id: str
+    organization: str | None
+    received_on: date | None
+    instructions: Instructions
+    output: Path | None
+    formats: tuple[str, ...]
+
+
+@click.command()
+@click.argument("subject_id", metavar="SUBJECT")
+@click.option(
+    "--organization",
+    metavar="ID",
+    help="Who answers, as the rulebook names it; its records alone are disclosed.",
+)
+@click.option(
+    "--instructions",
+    "path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A YAML or JSON file with `request`, `answer` and `statements`: who asks and how, the letter's sender and contact, decisions on single records.",
+)
+@click.option(
+    "--received-on",
+    type=_DAY,
+    metavar="DAY",
+    help="When the request came in, YYYY-MM-DD. [default: today, Asia/Tokyo]",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for the documents. [default: disclosure-<document id>]",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(_FORMATS),
+    multiple=True,
+    help="Only this format; may be repeated. [default: all]",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the person's notice as JSON instead of writing documents."
+)
+def disclose(
+    subject_id: str,
+    organization: str | None,
+    path: Path | None,
+    received_on: datetime | None,
+    output: Path | None,
+    formats: tuple[str, ...],
+    as_json: bool,
+) -> int:
+    """Writes what a person may see of the provision and receipt records about them (APPI 33(5)), in Japanese.
+
+    notice.pdf, .html and .json are for the person: every record of the organization that is kept, or the statement that
+    there is none. operator/sheet.* is the operator's own complete count, with what is withheld and why, and never goes
+    out. What is withheld is stated with `sekisho audit withhold`, or in the instructions' `statements`.
+
+    \b
+    Examples:
+      sekisho audit disclose C-000001 --organization savings-bank
+      sekisho audit disclose C-000001 --instructions deploy/examples/disclosure.yaml --output for-C-000001
+      sekisho audit disclose C-000001 --organization savings-bank --json
+    """  # fmt: skip
+    settings = Settings.from_environment()
+    day = None if received_on is None else received_on.date()
+    wanted = _Wanted(subject_id, organization, day, _instructions(path), output, formats or _FORMATS)
+    book = _book(settings)
+    with ledger_home(settings, _told_on_stderr) as home:
+        found = asyncio.run(_found(settings, home, subject_id))
+        key = pseudonyms(settings, home).subject(subject_id)
+    made = _made(wanted, book, found, key)
+    if as_json:
+        click.echo(documents.notice_json(made))
+        return DONE
+    folder = wanted.output or Path(f"disclosure-{made.notice.document_id}")
+    written = _write(folder, made, wanted.formats)
+    _tell(stdout_screen(), made, written)
+    return DONE
+
+
+def _told_on_stderr(said: str) -> None:
+    click.echo(said, err=True)
+
+
+def _instructions(path: Path | None) -> Instructions:
+    if path is None:
+        return Instructions()
+    found = read_documents(str(path), path.read_bytes())
+    if len(found) != 1:
+        raise InputError(f"{path}: {len(found)} documents", "The instructions are one YAML or JSON document.")
+    try:
+        return documents.read_instructions(found[0].value)
+    except DisclosureError as error:
+        raise InputError(
+            f"{path}: {error.ja} {error.en}", "docs/disclosure.md shows a whole file."
+        ) from error
+
+
+def _book(settings: Settings) -> Rulebook:
+    from sekisho.rulebook import load, sample_path
+
+    if settings.rulebook is None:
+        _told_on_stderr("(SEKISHO_RULEBOOK is not given: names are those of the sample rulebook)")
+    return load(settings.rulebook or sample_path()).book
+
+
+async def _found(settings: Settings, home: LedgerHome, subject_id: str) -> PersonsRecords:
+    async with ledger_session(settings, home, "reader") as connection:
+        return await persons_records(connection, pseudonyms(settings, home).subject(subject_id))
+
+
+def _made(wanted: _Wanted, book: Rulebook, found: PersonsRecords, key: bytes) -> Disclosure:
+    request = request_of(wanted.instructions, wanted.subject_id, wanted.received_on or today())
+    number = document_id(request, wanted.organization, hashlib.sha256(key).digest())
+    answer = answer_of(wanted.instructions, book, wanted.organization, number, found.reference)
+    kept = [KeptRecord(each.record, f"{each.origin} #{each.index}", each.retain_until) for each in found.kept]
+    expired = [
+        ExpiredRecord(each.name, each.created_on, each.purged_on, each.disclosable, each.controller) for each in found.purged
+    ]  # fmt: skip
+    statements = wanted.instructions.statements
+    stated = statements.model_copy(
+        update={
+            "withheld": (*statements.withheld, *(documents.Withholding(**each) for each in found.withheld)),
+            "excluded": (*statements.excluded, *(documents.Exclusion(**each) for each in found.excluded)),
+        }
+    )
+    names = {id_: item.name.ja for id_, item in book.items.items()}
+    try:
+        return documents.disclose(request, answer, stated, kept, expired, names)
+    except DisclosureError as error:
+        raise CommandError(f"{error.ja} {error.en}") from error
+
+
+def _write(folder: Path, made: Disclosure, formats: tuple[str, ...]) -> list[Path]:
+    """For this user alone: they are about a person. Raises InputError where one is there already."""
+    notice: Mapping[str, Any] = {
+        "pdf": documents.notice_pdf, "html": documents.notice_html, "json": documents.notice_json,
+    }  # fmt: skip
+    sheet: Mapping[str, Any] = {
+        "pdf": documents.sheet_pdf, "html": documents.sheet_html, "json": documents.sheet_json,
+    }  # fmt: skip
+    paths = {folder / f"notice.{each}": notice[each] for each in formats}
+    paths |= {folder / "operator" / f"sheet.{each}": sheet[each] for each in formats}
+    for path in paths:
+        if path.exists():
+            raise InputError(f"{path} is there already.", "Name another folder with --output.")
+    for path, writer in paths.items():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        content = writer(made)
+        data = content if isinstance(content, bytes) else content.encode()
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(data)
+    return list(paths)
+
+
+def _tell(screen: Screen, made: Disclosure, written: list[Path]) -> None:
+    screen.line("本人への通知 For the person:", "bold")
+    for path in written:
+        if path.parent.name != "operator":
+            screen.line(f"  {path}")
+    screen.line("事業者の控え（本人に渡さない） The operator's own, never to go out:", "bold")
+    for path in written:
+        if path.parent.name == "operator":
+            screen.line(f"  {path}")
+    counts = made.sheet.counts
+    screen.line()
+    screen.text(
+        f"台帳にある記録 {counts.total} 件。 Records that the ledger has: {counts.total}.", style="bold"
+    )
+    for category, number in counts.categories.items():
+        if number:
+            screen.text(category, first=f"{number:>9,}  ", style="dim")
+    for warning in made.sheet.warnings:
+        screen.text(f"{warning.ja} {warning.en}", first="! ", lead="yellow", style="yellow")
+
+
+@click.command()
+@click.argument("record_id", metavar="RECORD")
+@click.option(
+    "--exclude",
+    type=click.Choice(get_args(ExcludedKind)),
+    help="Its existence may not be told (Cabinet Order 11).",
+)
+@click.option(
+    "--ground",
+    type=click.Choice(get_args(Ground)),
+    help="It is not disclosed, wholly or in part (APPI 33(2)).",
+)
+@click.option(
+    "--particular",
+    "particulars",
+    type=click.Choice(get_args(Particular)),
+    multiple=True,
+    help="Only this particular is withheld; may be repeated.",
+)
+@click.option(
+    "--item", "items", metavar="ITEM", multiple=True, help="Only this data item is withheld; may be repeated."
+)
+@click.option("--reason", required=True, help="Why; with --ground it is told to the person (APPI 36).")
+@click.option("--by", required=True, metavar="ID", help="Who decided.")
+def withhold(
+    record_id: str,
+    exclude: str | None,
+    ground: str | None,
+    particulars: tuple[str, ...],
+    items: tuple[str, ...],
+    reason: str,
+    by: str,
+) -> int:
+    """Writes down that a record is not, or not wholly, disclosed to its person, and why. It cannot be taken back.
+
+    \b
+    Examples:
+      sekisho audit withhold 6c1f… --ground harm --particular counterparty_name --reason "…" --by op-0123
+      sekisho audit withhold 6c1f… --exclude crime_prevention --reason "…" --by op-0123
+    """  # fmt: skip
+    if (exclude is None) == (ground is None):
+        raise click.UsageError("Give either --exclude or --ground.")
+    if exclude is not None and (particulars or items):
+        raise click.UsageError("--exclude concerns the whole record.")
+    try:
+        uuid.UUID(record_id)
+    except ValueError:
+        raise InputError(
+            f"{record_id} is no record id.", "`sekisho audit records --json` prints them."
+        ) from None
+    part = (*particulars, *(f"item:{item}" for item in items))
+    decision = (
+        Decision("ground", ground, part, reason, by)
+        if ground is not None
+        else Decision("exclusion", str(exclude), (), reason, by)
+    )
+    settings = Settings.from_environment()
+    with ledger_home(settings, _told_on_stderr) as home:
+        asyncio.run(_mark(home, record_id, decision))
+    click.echo("Written down.")
+    return DONE
+
+
+async def _mark(home: LedgerHome, record_id: str, decision: Decision) -> None:
+    async with session(home.url, "writer") as connection:
+        kept = await mark(connection, record_id, decision)
+    if not kept:
+        raise CommandError(
+            f"The ledger keeps no record {record_id}.",
+            "`sekisho audit records --person ID` lists a person's records with their ids.",
+        )
