@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sekisho.domain.retention import effective
+from sekisho.domain.vocabulary import RecordMethod
 from sekisho.ledger.keeping.prolonging import ShorteningError, ended, prolonged
 
 days = st.dates(date(2025, 1, 1), date(2045, 1, 1))
@@ -42,16 +43,24 @@ def test_a_day_given_to_what_is_open_is_a_floor(until: date, end: date) -> None:
 
 
 @pytest.mark.parametrize("method", ["batch", "contract"])
-def test_the_end_of_an_agreement_is_the_laws(method: str) -> None:
+def test_the_end_of_an_agreement_is_the_laws(method: RecordMethod) -> None:
     """Three years, of a contract one, counted from and with the day of the last provision."""
-    new = ended(None, [], method=method, last_provision=date(2026, 11, 22), newest_provision=date(2026, 11, 22))  # type: ignore[arg-type]
+    new = ended(
+        None, [], method=method, last_provision=date(2026, 11, 22), newest_provision=date(2026, 11, 22)
+    )
     assert new == [date(2029, 11, 21) if method == "batch" else date(2027, 11, 21)]
 
 
 def test_no_agreement_ends_before_its_newest_provision() -> None:
     """A last provision before one that the ledger holds is refused, and so is an end of what has ended."""
     with pytest.raises(ShorteningError, match="2026-11-22"):
-        ended(None, [], method="batch", last_provision=DAY - timedelta(days=5000), newest_provision=date(2026, 11, 22))
+        ended(
+            None,
+            [],
+            method="batch",
+            last_provision=DAY - timedelta(days=5000),
+            newest_provision=date(2026, 11, 22),
+        )
     with pytest.raises(ShorteningError, match="ended already"):
         ended(DAY, [], method="batch", last_provision=DAY, newest_provision=None)
     with pytest.raises(ShorteningError, match="one provision"):

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, cast
 
 from sekisho.domain.vocabulary import RecordMethod
 from sekisho.ledger.store.connection import Connection, rows
-from sekisho.ledger.store.scopes import extensions_of
+from sekisho.ledger.store.retention import extensions_of
 
 _UNDER: Final = """
     SELECT scope::text, min(method),
@@ -37,7 +37,11 @@ class Agreement(NamedTuple):
 async def agreements(conn: Connection, paper: str) -> list[Agreement]:
     """The scopes whose records name that agreement (batch) or document (contract). Reads every such record's body."""
     told = json.dumps(paper, ensure_ascii=False)
-    values = {"document": f'"document":{told}'.encode(), "agreement": f'"agreement":{told}'.encode(), "paper": paper}
+    values = {
+        "document": f'"document":{told}'.encode(),
+        "agreement": f'"agreement":{told}'.encode(),
+        "paper": paper,
+    }
     found = await rows(conn, _UNDER, values, doing="looking for an agreement's records")
     return [
         Agreement(scope, cast("RecordMethod", method), stated, await extensions_of(conn, scope), newest)

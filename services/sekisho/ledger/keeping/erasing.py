@@ -63,7 +63,9 @@ async def erase(url: str, shelves: Collection[date], *, rewrite: bool = False) -
     """
     try:
         async with session(url, "owner", application="sekisho-erasing", statement_seconds=3600) as conn:
-            found = [each for each in await _partitions(conn) if each.size and (rewrite or _touched(each, shelves))]
+            found = [
+                each for each in await _partitions(conn) if each.size and (rewrite or _touched(each, shelves))
+            ]
             settled = not found or await _unseen(conn)
             return [await _clean(conn, each, rewrite=rewrite, settled=settled) for each in found]
     except (RightsError, BusyError) as error:
@@ -98,7 +100,9 @@ async def _vacuum(conn: Connection, partition: str, options: str) -> None:
 
 async def _unseen(conn: Connection) -> bool:
     """Waits until nobody's snapshot is older than now: VACUUM keeps what such a one could still see. False: somebody's is."""
-    (own,) = (await rows(conn, "SELECT pg_current_xact_id()::xid", doing="asking for the time in transactions"))[0]
+    (own,) = (
+        await rows(conn, "SELECT pg_current_xact_id()::xid", doing="asking for the time in transactions")
+    )[0]
     for _ in range(_PATIENCE):
         (older,) = (await rows(conn, _OLDER, (own,), doing="looking for older snapshots"))[0]
         if not older:
@@ -108,7 +112,9 @@ async def _unseen(conn: Connection) -> bool:
 
 
 async def _partitions(conn: Connection) -> list[_Partition]:
-    return [_Partition(*each) for each in await rows(conn, _PARTITIONS, doing="listing the payloads' partitions")]
+    return [
+        _Partition(*each) for each in await rows(conn, _PARTITIONS, doing="listing the payloads' partitions")
+    ]
 
 
 async def _size(conn: Connection, partition: str) -> int:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
 from sekisho.ledger.keeping.agreements import Agreement, agreements
-from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, Statement, written_time
+from sekisho.ledger.keeping.finding import records
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, Statement
 from sekisho.ledger.keeping.prolonging import ShorteningError, ended, prolonged
 from sekisho.ledger.keeping.statements import new_id, payload, said
 from sekisho.ledger.leaves import Extend, Place, Scope
-from sekisho.ledger.store.acts import Acts, write_acts
+from sekisho.ledger.store.acts import Acts, time_text, write_acts
 from sekisho.ledger.store.connection import Connection, transaction
-from sekisho.ledger.store.keeping import retention_of
 from sekisho.ledger.store.logs import logs
-from sekisho.ledger.store.payloads import payload_of_record
+from sekisho.ledger.store.retention import retention_of
 from sekisho.ledger.store.rows import ExtensionRow
 
 
@@ -43,8 +43,8 @@ async def extend_record(
     keeping: Keeping, record_id: str, until: date | None, statement: Statement
 ) -> Extended:
     """Keeps that record until that day at least (None: without an end). Raises NotFoundError, ExtendRefusedError."""
-    async with keeping.session() as conn, transaction(conn, keeping="exclusive"):
-        found = await payload_of_record(conn, record_id)
+    async with keeping.session() as conn, transaction(conn, "exclusive"):
+        found = await records(conn, record_id)
         origins = {each.log_id: each.origin for each in await logs(conn)}
         wanted = []
         for row in found:
@@ -53,8 +53,6 @@ async def extend_record(
             new = _refusable(lambda: prolonged(standing.stated, standing.extensions, until))  # noqa: B023
             place = Place(origin=origins[row.log_id], index=str(row.idx), rid=row.rid)
             wanted.append(_Wanted(place, row.log_id, row.idx, new))
-        if not wanted:
-            raise NotFoundError(f"No record {record_id} is in the ledger: it never was, or it was deleted when due.")
         await _write(keeping, conn, wanted, {"record_id": record_id}, statement)
     return Extended(record_id, wanted[-1].until[-1])
 
@@ -72,7 +70,7 @@ async def extend_agreement(
     `last_provision` states its end instead: kept as long as ER 21, 25, 29 say from that day on. Raises NotFoundError,
     ExtendRefusedError.
     """
-    async with keeping.session() as conn, transaction(conn, keeping="exclusive"):
+    async with keeping.session() as conn, transaction(conn, "exclusive"):
         found = await agreements(conn, paper)
         if not found:
             raise NotFoundError(f"No record under the agreement or document {paper} is in the ledger.")
@@ -80,7 +78,9 @@ async def extend_agreement(
             _Wanted(Scope(scope=each.scope), None, None, _of_agreement(each, until, last_provision))
             for each in found
         ]
-        await _write(keeping, conn, wanted, {"agreement": paper, "last_provision": _text(last_provision)}, statement)
+        await _write(
+            keeping, conn, wanted, {"agreement": paper, "last_provision": _text(last_provision)}, statement
+        )
     return [Extended(paper, each.until[-1]) for each in wanted]
 
 
@@ -110,14 +110,15 @@ async def _write(
 ) -> None:
     """The leaves with what was said, once each; all or none (the caller's transaction)."""
     acts = await keeping.acts(conn)
-    leaves, payloads, extensions = [], [], []
+    leaves: list[bytes] = []
+    payloads, extensions = [], []
     for each in wanted:
         for until in each.until:
             index = acts.next_index + len(leaves)
-            words = said({**named, "until": _text(until), **statement._asdict(), "at": written_time(acts.at)})
+            words = said({**named, "until": _text(until), **statement._asdict(), "at": time_text(acts.at)})
             leaf = Extend(
                 rid=new_id(),
-                ingested_at=written_time(acts.at),
+                ingested_at=time_text(acts.at),
                 target=each.target,
                 retain_until=_text(until),
                 cause="operator",

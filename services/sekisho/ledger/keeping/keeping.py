@@ -76,8 +76,3 @@ class Keeping:
                 "earlier time that was wrong, `sekisho ledger accept-clock --reason …` says so in the ledger."
             )
         return acts
-
-
-def written_time(at: datetime) -> str:
-    """A time as leaves have it: UTC with microseconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -18,7 +18,9 @@ class ShorteningError(ValueError):
     """What is asked for would end the retention earlier than it ends now, or change nothing; the text says when it ends."""
 
 
-def prolonged(stated: date | None, extensions: Sequence[date | None], until: date | None) -> list[date | None]:
+def prolonged(
+    stated: date | None, extensions: Sequence[date | None], until: date | None
+) -> list[date | None]:
     """The extensions by which it is kept until that day at least (None: without an end). Raises ShorteningError."""
     now = effective(stated, extensions)
     if until is None:

@@ -16,23 +16,30 @@ import structlog
 from sekisho.domain.calendar import tokyo_day
 from sekisho.ledger.keeping.clocks import Clocks
 from sekisho.ledger.keeping.erasing import Erased, erase
-from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, written_time
+from sekisho.ledger.keeping.finding import records
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError
 from sekisho.ledger.keeping.refusing import refuse_record, refuse_run
 from sekisho.ledger.keeping.statements import new_id
 from sekisho.ledger.leaves import Place, Purge, RefusalCause
-from sekisho.ledger.store.acts import Acts, write_acts
-from sekisho.ledger.store.connection import Connection, transaction
+from sekisho.ledger.store.acts import Acts, time_text, write_acts
+from sekisho.ledger.store.connection import Connection, row, rows, transaction
+from sekisho.ledger.store.copying import shelf
 from sekisho.ledger.store.entries import newest_checkpoint
-from sekisho.ledger.store.errors import translated
-from sekisho.ledger.store.keeping import DueCounts, DueRow, PurgeRow, due, due_counts, purge_rows
 from sekisho.ledger.store.logs import logs
-from sekisho.ledger.store.payloads import payload_of_record
+from sekisho.ledger.store.purging import purge_rows
+from sekisho.ledger.store.retention import DueCounts, DueRow, Key, due, due_counts
+from sekisho.ledger.store.rows import PurgeRow
 
 log = structlog.get_logger()
 BATCH: Final = 1_000
 """Rows a transaction: ingestion waits for it, some 0.1 s."""
-_PURGING: Final = 0x5E4B_1540_0003
-"""The session lock of whoever purges."""
+PURGING_LOCK: Final = 4_849_236_504
+"""The session lock of whoever purges; those below it are the store's and the publisher's."""
+_EXCLUDED: Final = """
+    SELECT p.log_id, p.idx FROM payload p JOIN unnest(%s::int4[], %s::int8[]) k (log_id, idx) USING (log_id, idx)
+    WHERE EXISTS (SELECT FROM withholding w WHERE w.record_id = p.record_id AND w.kind = 'exclusion')
+"""
+
 
 class PurgeRunningError(KeepingError):
     """Another process purges this ledger."""
@@ -78,13 +85,11 @@ async def purge_record(keeping: Keeping, record_id: str) -> PurgeReport:
     await keeping.publish_now()
     shelves: set[date] = set()
     async with keeping.session() as conn, alone(conn):
-        found = await payload_of_record(conn, record_id)
-        if not found:
-            raise NotFoundError(f"No record {record_id} is in the ledger: it never was, or it was deleted when due.")
+        found = await records(conn, record_id)
         clocks = await keeping.clocks(conn)
         for row in found:
             run = _Run(keeping, conn, 1, shelves)
-            if await run.batch(clocks.day, [(row.log_id, row.idx)]) == 0:
+            if await run.batch(clocks.day, [(shelf(row.retain_until), row.log_id, row.idx)]) == 0:
                 await refuse_record(keeping, conn, row)
     erased = await erase(keeping.url, shelves)
     return PurgeReport(len(found), 0, clocks, None, erased)
@@ -101,28 +106,29 @@ class _Run:
 
     async def through(self, day: date | None, on_progress: Callable[[int, int], None] | None) -> int:
         """Batch after batch, in the order of their shelves; how many were deleted."""
-        purged, after = 0, None
+        purged = 0
+        after: Key | None = None
         while day is not None and purged < self._limit:
-            page = await due(self._conn, day, min(BATCH, self._limit - purged), after)
+            page = await due(self._conn, day, limit=min(BATCH, self._limit - purged), after=after)
             if not page:
                 break
-            after = (page[-1].shelf, page[-1].log_id, page[-1].idx)
-            wanted = [(row.log_id, row.idx) for row in page if not row.holds]
+            after = page[-1].key
+            wanted = [row.key for row in page if not row.holds]
             if wanted:
                 purged += await self.batch(day, wanted)
             if on_progress is not None:
                 on_progress(purged, self._limit)
         return purged
 
-    async def batch(self, day: date | None, wanted: Sequence[tuple[int, int]]) -> int:
+    async def batch(self, day: date | None, wanted: Sequence[Key]) -> int:
         """Those of the wanted rows that are due now, judged under the lock, in one transaction; how many they were."""
         conn = self._conn
-        async with transaction(conn, keeping="exclusive"):
+        async with transaction(conn, "exclusive"):
             clocks = await self._keeping.clocks(conn)
             day = None if day is None or clocks.day is None else min(day, clocks.day)
             if day is None:
                 return 0
-            rows = await _covered(conn, await due(conn, day, len(wanted), None, only=wanted))
+            rows = await _covered(conn, await due(conn, day, limit=len(wanted), only=wanted))
             if not rows:
                 return 0
             acts = await self._keeping.acts(conn)
@@ -132,21 +138,21 @@ class _Run:
         return len(rows)
 
 
-async def _covered(conn: Connection, rows: Sequence[DueRow]) -> list[DueRow]:
+async def _covered(conn: Connection, judged: Sequence[DueRow]) -> list[DueRow]:
     """Those of the rows under no hold whose leaves the newest checkpoint of their log covers: their proof outlives them."""
     sizes: dict[int, int] = {}
-    for log_id in {row.log_id for row in rows}:
+    for log_id in {each.log_id for each in judged}:
         newest = await newest_checkpoint(conn, log_id)
         sizes[log_id] = 0 if newest is None else newest.size
-    return [row for row in rows if not row.holds and row.idx < sizes[row.log_id]]
+    return [each for each in judged if not each.holds and each.idx < sizes[each.log_id]]
 
 
 async def _leaves(conn: Connection, acts: Acts, rows: Sequence[DueRow], clocks: Clocks) -> list[bytes]:
     """A purge leaf for each row: which it was, its last day, and the clocks that were all past it."""
     origins = {each.log_id: each.origin for each in await logs(conn)}
-    at, database_at, host_at = (written_time(time) for time in (acts.at, clocks.database_at, clocks.host_at))
+    at, database_at, host_at = (time_text(time) for time in (acts.at, clocks.database_at, clocks.host_at))
     assert clocks.checkpoint_at is not None
-    checkpoint_at = written_time(clocks.checkpoint_at)
+    checkpoint_at = time_text(clocks.checkpoint_at)
     return [
         Purge(
             rid=new_id(),
@@ -186,28 +192,28 @@ def _disclosable(row: DueRow) -> bool:
     return row.kind == "record" and row.basis != "referable.provision"
 
 
-async def _excluded(conn: Connection, rows: Sequence[DueRow]) -> set[tuple[int, int]]:
+async def _excluded(conn: Connection, rows_: Sequence[DueRow]) -> set[tuple[int, int]]:
     """Those of the rows whose existence is not to be told (Order 11), by the marks that stand now."""
-    with translated("reading the marks of what is not to be told"):
-        found = await conn.execute(
-            "SELECT p.log_id, p.idx FROM sekisho_ledger.payload p JOIN sekisho_ledger.withholding w USING (record_id)"
-            " JOIN unnest(%s::int[], %s::bigint[]) AS wanted(log_id, idx) ON (p.log_id, p.idx) = (wanted.log_id, wanted.idx)"
-            " WHERE w.kind = 'exclusion'",
-            ([row.log_id for row in rows], [row.idx for row in rows]),
-        )
-        return {(log_id, idx) for log_id, idx in await found.fetchall()}
+    places = ([each.log_id for each in rows_], [each.idx for each in rows_])
+    found = await rows(conn, _EXCLUDED, places, doing="reading the marks of what is not to be told")
+    return {(log_id, idx) for log_id, idx in found}
 
 
 @asynccontextmanager
 async def alone(conn: Connection) -> AsyncIterator[None]:
     """While this lasts nobody else purges this ledger. Raises PurgeRunningError. A killed holder's lock ends with it."""
-    with translated("taking the lock of whoever purges"):
-        found = await conn.execute("SELECT pg_try_advisory_lock(%s)", (_PURGING,))
-        row = await found.fetchone()
-    if row is None or not row[0]:
+    found = await row(
+        conn, "SELECT pg_try_advisory_lock(%s)", (PURGING_LOCK,), doing="taking the lock of the purge"
+    )
+    if found is None or not found[0]:
         raise PurgeRunningError("Another purge of this ledger is running. Wait for its end.")
     try:
         yield
     finally:
-        with translated("letting go the lock of whoever purges"):
-            await conn.execute("SELECT pg_advisory_unlock(%s)", (_PURGING,))
+        if not conn.closed:
+            await row(
+                conn,
+                "SELECT pg_advisory_unlock(%s)",
+                (PURGING_LOCK,),
+                doing="letting go the lock of the purge",
+            )

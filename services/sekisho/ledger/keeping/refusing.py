@@ -7,14 +7,14 @@ from typing import Final, NoReturn
 
 from sekisho.ledger.keeping.clocks import Clocks
 from sekisho.ledger.keeping.judging import Kept, judge
-from sekisho.ledger.keeping.keeping import Keeping, KeepingError, written_time
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError
 from sekisho.ledger.keeping.statements import new_id
 from sekisho.ledger.leaves import Place, Refusal, RefusalCause
-from sekisho.ledger.store.acts import write_acts
+from sekisho.ledger.store.acts import time_text, write_acts
 from sekisho.ledger.store.connection import Connection, transaction
-from sekisho.ledger.store.keeping import Standing, due_counts, retention_of
 from sekisho.ledger.store.logs import logs
-from sekisho.ledger.store.payloads import Payload
+from sekisho.ledger.store.retention import Standing, due_counts, retention_of
+from sekisho.ledger.store.rows import Payload
 
 _WORDS: Final[dict[RefusalCause, str]] = {
     "hold": "It is under a legal hold: {holds}. What is due is deleted once every hold on it is released.",
@@ -33,14 +33,12 @@ class PurgeRefusedError(KeepingError):
         self.cause = cause
 
 
-async def refuse_run(
-    keeping: Keeping, conn: Connection, clocks: Clocks, held: int
-) -> RefusalCause | None:
+async def refuse_run(keeping: Keeping, conn: Connection, clocks: Clocks, held: int) -> RefusalCause | None:
     """Writes one leaf where something due is held, or the clocks are further apart than they may be.
 
     `clock` counts what the clock furthest ahead alone would have deleted.
     """
-    counts: dict[str, int] = {"hold": held} if held else {}
+    counts: dict[RefusalCause, int] = {"hold": held} if held else {}
     astray = clocks.checkpoint_at is not None and clocks.disagree(keeping.skew_seconds)
     if astray:
         counts["clock"] = await _ahead(conn, clocks)
@@ -84,11 +82,15 @@ def _cause(row: Payload, standing: Standing, day: date | None) -> RefusalCause:
 
 
 async def _write(
-    keeping: Keeping, conn: Connection, cause: RefusalCause, target: Place | None, counts: dict[str, str] | None
+    keeping: Keeping,
+    conn: Connection,
+    cause: RefusalCause,
+    target: Place | None,
+    counts: dict[RefusalCause, str] | None,
 ) -> None:
-    async with transaction(conn, keeping="exclusive"):
+    async with transaction(conn, "exclusive"):
         acts = await keeping.acts(conn)
         leaf = Refusal(
-            rid=new_id(), ingested_at=written_time(acts.at), cause=cause, target=target, counts=counts
+            rid=new_id(), ingested_at=time_text(acts.at), cause=cause, target=target, counts=counts
         )
         await write_acts(conn, acts, [leaf.encoded()])

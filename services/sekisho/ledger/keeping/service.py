@@ -1,0 +1,82 @@
+"""The periodic purge: what is due is deleted without anybody asking (SV 10: erase without delay)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import structlog
+
+from sekisho.ledger.keeping.keeping import Keeping, KeepingError
+from sekisho.ledger.keeping.purging import PurgeReport, PurgeRunningError, purge
+from sekisho.ledger.store.connection import Connection
+from sekisho.ledger.store.errors import StoreError
+from sekisho.ledger.store.retention import DueCounts, due_counts
+
+log = structlog.get_logger()
+_AGAIN_S: Final = 300.0
+"""After a run that failed: sooner than the next one, later than a database takes to come back."""
+
+
+class _Gauge(Protocol):
+    def set(self, value: float, /) -> None: ...
+
+
+class _Counter(Protocol):
+    def inc(self, amount: float = 1, /) -> None: ...
+
+
+class _ByCause(Protocol):
+    def at(self, *labels: str) -> _Counter: ...
+
+
+class KeepingMetrics(Protocol):
+    """The metrics that a run moves: sekisho_retention_due, _held, sekisho_purged_records_total, sekisho_purge_refusals_total."""
+
+    retention_due: _Gauge
+    retention_held: _Gauge
+    purged_records: _Counter
+    purge_refusals: _ByCause
+
+
+class PeriodicPurge:
+    """Runs a purge at once and then every `every_seconds`; killed or cancelled at any moment it loses nothing."""
+
+    def __init__(self, keeping: Keeping, every_seconds: float, metrics: KeepingMetrics) -> None:
+        self._keeping = keeping
+        self._every_seconds = every_seconds
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Without end. What goes wrong is told and tried again: nothing is deleted meanwhile, which is safe."""
+        while True:
+            done = await self.once()
+            wait = self._every_seconds if done else min(_AGAIN_S, self._every_seconds)
+            await asyncio.sleep(wait)
+
+    async def once(self) -> bool:
+        """One run; False: it did not come to its end."""
+        try:
+            report = await purge(self._keeping)
+            await self._measure(report)
+        except PurgeRunningError:
+            log.info("purge left to another")
+            return False
+        except (KeepingError, StoreError, OSError) as error:
+            log.error("purge failed", error=error)
+            return False
+        return True
+
+    async def _measure(self, report: PurgeReport) -> None:
+        counts = DueCounts(0, 0)
+        async with self._keeping.session() as conn:
+            counts = await self._counted(conn)
+        self._metrics.retention_due.set(counts.due)
+        self._metrics.retention_held.set(counts.held)
+        self._metrics.purged_records.inc(report.purged)
+        if report.refusal is not None:
+            self._metrics.purge_refusals.at(report.refusal).inc()
+
+    async def _counted(self, conn: Connection) -> DueCounts:
+        day = (await self._keeping.clocks(conn)).day
+        return DueCounts(0, 0) if day is None else await due_counts(conn, day)
