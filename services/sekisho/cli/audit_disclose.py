@@ -148,7 +148,7 @@ def _made(wanted: _Wanted, book: Rulebook, found: PersonsRecords, key: bytes) ->
     request = request_of(wanted.instructions, wanted.subject_id, wanted.received_on or today())
     number = document_id(request, wanted.organization, hashlib.sha256(key).digest())
     answer = answer_of(wanted.instructions, book, wanted.organization, number, found.reference)
-    kept = [KeptRecord(each.record, f"{each.origin} #{each.index}", each.retain_until) for each in found.kept]
+    kept = [KeptRecord(each.record, f"{each.origin} #{each.idx}", each.retain_until) for each in found.kept]
     expired = [
         ExpiredRecord(each.name, each.created_on, each.purged_on, each.disclosable, each.controller) for each in found.purged
     ]  # fmt: skip

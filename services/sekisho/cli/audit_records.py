@@ -64,7 +64,7 @@ COLUMNS: Final = (
     help="A table for a spreadsheet, UTF-8; a cell that it could take for a formula begins with '.",
 )
 def records(**given: Any) -> int:
-    """Lists the provision and receipt records that the ledger keeps, oldest first, and counts them.
+    """Lists the provision and receipt records that the ledger keeps, and counts them (log by log, oldest first).
 
     Several values of one option mean any of them; different options must all hold. Records whose time was over and that
     were deleted are not listed; `sekisho audit verify` accounts for them.
@@ -132,7 +132,7 @@ def document(found: FoundRecord) -> dict[str, Any]:
         "retain_until": None if found.retain_until is None else found.retain_until.isoformat(),
         "holds": list(found.holds),
         "log": found.origin,
-        "index": found.index,
+        "index": found.idx,
         "rid": found.rid,
     }
 
@@ -144,7 +144,7 @@ def _columns(found: FoundRecord) -> Sequence[object]:
         record.controller, record.counterparty.id, record.counterparty.name,
         None if record.subject is None else record.subject.id, " ".join(record.items),
         None if record.consent is None else record.consent.consent_id, found.retain_until, " ".join(found.holds),
-        found.origin, found.index,
+        found.origin, found.idx,
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ async def _show(screen: Screen, found: AsyncIterator[FoundRecord]) -> int:
         shown += 1
         show_record(screen, each.record.model_dump(mode="json"))
         until = "終期未定 no end yet" if each.retain_until is None else f"{each.retain_until} まで until"
-        screen.text(f"{until}; {each.origin} #{each.index}", first="    保存 kept  ", lead="dim", style="dim")
+        screen.text(f"{until}; {each.origin} #{each.idx}", first="    保存 kept  ", lead="dim", style="dim")
         if each.holds:
             screen.text(", ".join(each.holds), first="    保全 held  ", lead="yellow", style="yellow")
     return shown

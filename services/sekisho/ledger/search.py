@@ -65,7 +65,7 @@ class FoundRecord(NamedTuple):
     """A record that is kept: where its leaf stands, itself, its last day (None: no end known yet), and holds on it."""
 
     origin: str
-    index: int
+    idx: int
     rid: str
     record: ProvisionRecord
     retain_until: date | None
@@ -75,7 +75,7 @@ class FoundRecord(NamedTuple):
 async def find(
     connection: Connection, wanted: Filter, limit: int | None = None
 ) -> AsyncIterator[FoundRecord]:
-    """The records that a filter takes, oldest first, at most `limit`. Raises StoreError, DamagedRecordError."""
+    """The records that a filter takes, log by log and oldest first within one, at most `limit`. Raises StoreError, DamagedRecordError."""
     origins = {log.log_id: log.origin for log in await logs(connection)}
     after, left = None, limit
     while left is None or left > 0:
@@ -86,7 +86,7 @@ async def find(
         if len(page) < size:
             return
         last = page[-1]
-        after = (last.created_at, last.log_id, last.idx)
+        after = (last.log_id, last.idx)
         left = None if left is None else left - len(page)
 
 
