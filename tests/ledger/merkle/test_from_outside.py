@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from ledger import goverify
 from ledger.goverify import fsck, run
 from ledger.merkle.bundles import (
     PREFIX,
@@ -107,6 +108,20 @@ def test_fsck_finds_each_log_of_the_sound_bundle_sound(sound: Path, name: str) -
     """Tessera's fsck passes each log's directory as it is."""
     passed, told = fsck(sound / name, str(key(name).verifier()))
     assert passed, told
+
+
+def test_an_fsck_that_does_not_end_has_failed(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However sound the log is."""
+    fsck(sound / META, str(key(META).verifier()))
+    monkeypatch.setattr(goverify, "FSCK_S", 0.0)
+    assert fsck(sound / META, str(key(META).verifier())) == (False, "no end after 0 s")
+
+
+def test_without_go_the_outside_checks_say_that_they_were_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reason is told; nothing passes in silence."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    with pytest.raises(pytest.skip.Exception, match="Go is not installed"):
+        goverify.go("version")
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 512, 65_537])

@@ -25,7 +25,7 @@ class CanonicalError(ValueError):
 
 
 def parse(raw: bytes) -> Json:
-    """The document in `raw`: strict UTF-8 JSON of the profile. 15 µs for a provision record of 1.1 kB.
+    """The document in `raw`: strict UTF-8 JSON of the profile. 12 µs for a provision record of 1.1 kB.
 
     Raises:
         CanonicalError: no JSON, or outside the profile.
@@ -37,7 +37,7 @@ def parse(raw: bytes) -> Json:
 
 
 def canonicalized(raw: bytes) -> tuple[Json, bytes]:
-    """The document in `raw` and its canonical bytes. 25 µs for a provision record of 1.1 kB.
+    """The document in `raw` and its canonical bytes. 21 µs for a provision record of 1.1 kB.
 
     Raises:
         CanonicalError: no JSON, or outside the profile.
