@@ -320,7 +320,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(4849236501);
-    IF to_regclass('sekisho_ledger.' || name) IS NULL THEN
+    -- not to_regclass again: an advisory lock does not tell this session's cache what another made meanwhile
+    IF NOT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'sekisho_ledger'::regnamespace AND c.relname = name) THEN
         PERFORM sekisho_ledger.make_shelf(name, month, (month + interval '1 month')::date);
     END IF;
 END $$;
