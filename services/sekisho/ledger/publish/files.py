@@ -47,8 +47,13 @@ class PublishedTree:
 
     def logs(self) -> list[str]:
         """The folders with a checkpoint, by name."""
-        found = (Path(folder) for folder, _, files in self._walk() if CHECKPOINT in files)
-        return sorted(folder.relative_to(self.root).as_posix() for folder in found)
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            if TILES in folders:
+                folders.remove(TILES)  # thousands of files, and no log below
+            if CHECKPOINT in files:
+                found.append(Path(folder).relative_to(self.root).as_posix())
+        return sorted(found)
 
     def read(self, log: str, tile: Tile) -> bytes:
         """A tile or bundle; where a partial one has gone, the beginning of the full hash tile. Raises OSError."""
@@ -116,7 +121,7 @@ class PublishedTree:
 
     def find_outgrown(self) -> None:
         """After a start: what an earlier run left to be cleared away, and what a crash left half written."""
-        for folder, folders, files in self._walk():
+        for folder, folders, files in os.walk(self.root):
             for name in files:
                 if name.endswith(_TEMPORARY):
                     (Path(folder) / name).unlink(missing_ok=True)
@@ -138,9 +143,6 @@ class PublishedTree:
                 del self._outgrown[folder]
                 gone += 1
         return gone
-
-    def _walk(self) -> Iterator[tuple[str, list[str], list[str]]]:
-        return os.walk(self.root)
 
 
 def needed(pieces: Iterable[tuple[Tile, bytes]], size: int) -> Iterator[tuple[Tile, bytes]]:
