@@ -17,7 +17,7 @@ from psycopg import sql
 
 from sekisho.ledger.store.connection import SCHEMA, Connection, rows, session
 from sekisho.ledger.store.copying import OPEN_SHELF
-from sekisho.ledger.store.errors import BusyError, RightsError, translated
+from sekisho.ledger.store.errors import StoreError, translated
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ async def erase(url: str, shelves: Collection[date], *, rewrite: bool = False) -
             ]
             settled = not found or await _unseen(conn)
             return [await _clean(conn, each, rewrite=rewrite, settled=settled) for each in found]
-    except (RightsError, BusyError) as error:
+    except StoreError as error:
         log.warning("deleted bytes not erased", error=error)
         return [Erased(name_of(shelf), None, None, False) for shelf in sorted(shelves)]
 
@@ -101,7 +101,7 @@ async def _vacuum(conn: Connection, partition: str, options: str) -> None:
 async def _unseen(conn: Connection) -> bool:
     """Waits until nobody's snapshot is older than now: VACUUM keeps what such a one could still see. False: somebody's is."""
     (own,) = (
-        await rows(conn, "SELECT pg_current_xact_id()::xid", doing="asking for the time in transactions")
+        await rows(conn, "SELECT pg_current_xact_id()::xid::text", doing="asking for the time in transactions")
     )[0]
     for _ in range(_PATIENCE):
         (older,) = (await rows(conn, _OLDER, (own,), doing="looking for older snapshots"))[0]
