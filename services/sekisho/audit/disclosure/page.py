@@ -14,6 +14,7 @@ from typing import Final, assert_never
 from sekisho.audit.disclosure.paper import Block, Card, Facts, Heading, Paper, Paragraph, Row, Table
 from sekisho.audit.disclosure.visible import shown
 
+_LABELLED: Final = '<colgroup><col class="label"><col></colgroup>'
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -87,7 +88,7 @@ def _facts(facts: Facts) -> str:
     rows = "\n".join([_row(each) for each in facts.rows])
     return (
         f'<table class="facts">\n<caption class="unseen">{_text(facts.caption)}</caption>\n'
-        f"<thead><tr>{_column_heads(facts.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
+        f"{_LABELLED}\n<thead><tr>{_column_heads(facts.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
     )
 
 
@@ -127,6 +128,6 @@ def _card(card: Card) -> str:
     kind = "card long" if card.long else "card"
     return (
         f'<section class="{kind}">\n<h3><span>{_text(card.title)}</span><span class="tag">{_text(card.tag)}</span></h3>\n'
-        f'<table>\n<thead class="unseen"><tr>{_column_heads(card.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n'
+        f'<table>\n{_LABELLED}\n<thead class="unseen"><tr>{_column_heads(card.columns)}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n'
         f"<dl>{small}</dl>\n</section>"
     )
