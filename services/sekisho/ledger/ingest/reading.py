@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -32,16 +32,17 @@ UNDECODABLE: Final = b"undecodable:"
 
 
 class Particulars(NamedTuple):
-    """What a readable record is searched, held and kept by. Days are Asia/Tokyo; hashes are keyed (`pseudonyms`)."""
+    """What a payload is searched, held and kept by; None: does not apply. Days are Asia/Tokyo; hashes are keyed (`pseudonyms`)."""
 
-    record_id: str
-    decision_id: str
-    direction: str
-    basis: str
-    method: str
-    controller: str
-    counterparty: str
+    record_id: str | None
+    decision_id: str | None
+    direction: str | None
+    basis: str | None
+    method: str | None
+    controller: str | None
+    counterparty: str | None
     provided_on: date | None
+    created_at: datetime
     retain_until: date | None
     subject_hmac: bytes | None
     scope_key: bytes | None
@@ -106,6 +107,7 @@ class RecordReader:
             told.controller,
             told.counterparty.id,
             told.provided_on,
+            told.created_at,
             told.retain_until,
             None if subject_id is None else self.pseudonyms.subject(subject_id),
             None if told.method == "individual" else self._scope_key(told, subject_id),

@@ -28,7 +28,10 @@ class ScopeState(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """What a new record of the scope states: its last day (None: no end yet), and when it was created."""
+    """What a new record of the scope states: its last day (None: no end yet), and when it was created.
+
+    Without an end and a creation it states nothing: it opens no scope that has an end.
+    """
 
     until: date | None
     created_at: datetime | None
@@ -65,11 +68,11 @@ def _latest(state: ScopeState, new: Iterable[Stated]) -> date | None:
             days.append(each.until)
             now = max(days)
             ended_at = max(filter(None, (ended_at, each.created_at)), default=None)
-        elif not known or not _is_late(each, ended_at):
+        elif not known or _opens(each, ended_at):
             now = None
         known = True
     return now
 
 
-def _is_late(each: Stated, ended_at: datetime | None) -> bool:
-    return ended_at is not None and each.created_at is not None and each.created_at < ended_at
+def _opens(each: Stated, ended_at: datetime | None) -> bool:
+    return each.created_at is not None and (ended_at is None or each.created_at >= ended_at)

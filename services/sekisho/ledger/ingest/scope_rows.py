@@ -1,0 +1,56 @@
+"""What the database tells of scopes, inside a batch's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from sekisho.domain.retention import effective
+from sekisho.ledger.ingest.scopes import ScopeState
+from sekisho.ledger.store.connection import Connection, rows
+
+_EXTENSIONS: Final = """
+    SELECT e.scope::text, e.retain_until
+    FROM extension e JOIN log l USING (log_id)
+    WHERE e.scope = ANY(%s::uuid[])
+    ORDER BY e.scope, e.at, l.origin COLLATE "C", e.idx
+"""
+_MEMBER: Final = """
+    SELECT s.scope::text, p.retain_until
+    FROM unnest(%s::uuid[]) AS s(scope)
+    CROSS JOIN LATERAL (SELECT retain_until FROM payload WHERE payload.scope = s.scope LIMIT 1) p
+"""
+"""One member is enough: without extensions all of a scope state the same."""
+_ENDED: Final = """
+    SELECT scope::text, max(created_at) FROM payload
+    WHERE scope = ANY(%s::uuid[]) AND retain_until IS NOT NULL
+    GROUP BY scope
+"""
+"""Reads all members of a scope: asked only where a record without an end meets a scope that has one."""
+
+
+async def states(conn: Connection, scopes: Sequence[str], opening: Collection[str]) -> dict[str, ScopeState]:
+    """The state of each scope. `opening`: those for which a new record states no end."""
+    extensions: dict[str, list[date | None]] = {}
+    for scope, until in await rows(
+        conn, _EXTENSIONS, (list(scopes),), doing="reading what extends agreements"
+    ):
+        extensions.setdefault(scope, []).append(until)
+    plain = [scope for scope in scopes if scope not in extensions]
+    members: dict[str, date | None] = dict(
+        await rows(conn, _MEMBER, (plain,), doing="reading what agreements state") if plain else ()
+    )
+    found = {scope: ScopeState(True, None, tuple(days)) for scope, days in extensions.items()}
+    found |= {scope: ScopeState(True, until) for scope, until in members.items()}
+    ended = [
+        scope
+        for scope in opening
+        if scope in found and effective(found[scope].stated, found[scope].extensions) is not None
+    ]
+    newest: dict[str, datetime] = dict(
+        await rows(conn, _ENDED, (ended,), doing="reading when an agreement's end was stated")
+        if ended
+        else ()
+    )
+    return {scope: state._replace(ended_at=newest.get(scope)) for scope, state in found.items()}
