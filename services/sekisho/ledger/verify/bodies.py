@@ -116,6 +116,14 @@ def record_columns(told: ProvisionRecord, columns: Columns, subject: SubjectHmac
     yield from subject_faults(None if told.subject is None else told.subject.id, columns, subject)
 
 
+def decision_columns(document: Any, columns: Columns, subject: SubjectHmac | None) -> Faults:
+    """The columns that say what a policy's decisions say."""
+    told = document["outcome"]
+    concluded = datetime.fromisoformat(told["concluded_at"])
+    yield from _differing(columns, {"controller": told["organization"], "created_at": concluded})
+    yield from subject_faults(told["subject_id"], columns, subject)
+
+
 def subject_faults(subject_id: str | None, columns: Columns, subject: SubjectHmac | None) -> Faults:
     """The keyed hash that the record is found by."""
     if (subject_id is None) != (columns.subject_hmac is None):

@@ -18,11 +18,11 @@ from sekisho.ledger.verify.bodies import (
     Document,
     SubjectHmac,
     column_faults,
+    decision_columns,
     decision_policy,
     record_agreement,
     record_columns,
     record_faults,
-    subject_faults,
 )
 from sekisho.ledger.verify.findings import Finding, Findings
 from sekisho.ledger.verify.retained import Retained
@@ -196,28 +196,29 @@ class _Range:
     def _decision(self, index: int, leaf: PayloadLeaf, row: PayloadRow) -> list[tuple[str, str]]:
         try:
             document: Any = Document(row.body).data
-            until, subject_id = document["outcome"].get("insurance_until"), document["outcome"]["subject_id"]
+            told = document["outcome"]
+            until, subject_id = told.get("insurance_until"), told["subject_id"]
             self._scope(index, leaf, decision_policy(document))
-            decisions = document["decisions"]
-        except (CanonicalError, KeyError, TypeError, AttributeError) as error:
+            served = [*document["decisions"], *document["missing"]]
+            faults = (
+                [] if row.columns is None else list(decision_columns(document, row.columns, self._subject))
+            )
+        except (CanonicalError, KeyError, TypeError, AttributeError, ValueError) as error:
             return [
                 ("payload.malformed", f"it is no outcome with its decisions: {type(error).__name__} {error}")
             ]
-        faults = []
         if until != leaf.retain_until:
             faults.append(
                 ("retention.differs", f"the leaf says {leaf.retain_until}, the insurance ends {until}")
             )
         if (
             leaf.scope is None
-            or not decisions
-            or any(each.get("subject_id") != subject_id for each in decisions)
+            or not served
+            or any(each.get("subject_id", subject_id) != subject_id for each in served)
         ):
             faults.append(
                 ("scope.differs", "it has no scope, no decisions, or decisions about another person")
             )
-        if row.columns is not None:
-            faults += subject_faults(subject_id, row.columns, self._subject)
         return faults
 
     def _scope(self, index: int, leaf: PayloadLeaf, common: bytes) -> None:

@@ -1,0 +1,202 @@
+"""An exported folder as a source: files alone, no database and no Kafka."""
+
+from __future__ import annotations
+
+import binascii
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final
+
+from sekisho.ledger.merkle.checkpoint import CheckpointError
+from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH, Tile, TileError, decode_bundle, tile_at
+from sekisho.ledger.verify.published import CHECKPOINT, KINDS, Published, log_path
+from sekisho.ledger.verify.sources import (
+    Derived,
+    LeafRow,
+    LogRow,
+    PayloadRow,
+    Place,
+    Source,
+    SourceError,
+    Stored,
+    StoredCheckpoint,
+)
+from sekisho.ledger.verify.trust import unverified
+
+CHECKPOINTS: Final = "checkpoints"
+PAYLOADS: Final = "payloads"
+REDACTED: Final = "redacted"
+MANIFEST: Final = "manifest.json"
+SALT, BODY = "salt", "body"
+
+
+@dataclass(frozen=True)
+class BundleOpening:
+    """Opens an exported folder."""
+
+    folder: Path
+
+    @contextmanager
+    def __call__(self) -> Iterator[Source]:
+        """Raises SourceError."""
+        if not self.folder.is_dir():
+            raise SourceError(f"{self.folder} is no folder")
+        try:
+            yield Bundle(self.folder)
+        except OSError as error:
+            raise SourceError(f"the bundle cannot be read: {error}") from error
+
+
+def flat(path: str) -> str:
+    """A log's path as one name, for the folder of its checkpoints."""
+    return path.replace("/", "_")
+
+
+class Bundle:
+    """The source that a folder is."""
+
+    name = "bundle"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tree = Published(folder)
+
+    def _notes(self) -> Iterator[tuple[str, bytes]]:
+        """The path and the newest checkpoint of each log."""
+        for path in sorted(self._folder.rglob(CHECKPOINT)):
+            log = path.parent.relative_to(self._folder).as_posix()
+            if path.is_file() and log.split("/")[0] in KINDS:
+                yield log, path.read_bytes()
+
+    def logs(self) -> list[LogRow]:
+        """Each folder that has a checkpoint. Raises SourceError where that tells no log."""
+        found = []
+        for path, note in self._notes():
+            try:
+                told = unverified(note)
+            except CheckpointError as error:
+                raise SourceError(f"{path}/{CHECKPOINT} is no checkpoint: {error}") from error
+            kind, *parts = path.split("/")
+            if log_path(told.origin) != path:
+                raise SourceError(f"{path}/{CHECKPOINT} is the checkpoint of another log, {told.origin}")
+            topic_id, partition = (parts[0], int(parts[1])) if len(parts) == 3 else (None, None)
+            year = int(parts[-1]) if parts else None
+            found.append(LogRow(told.origin, KINDS[kind], topic_id, partition, year, told.size))
+        return found
+
+    def keys(self) -> list[str]:
+        """Those in the bundle."""
+        return self._tree.keys()
+
+    def leaves(self, log: LogRow, low: int, high: int) -> Iterator[LeafRow]:
+        """From the entry bundles; one that is missing or damaged gives no leaves from there on."""
+        folder = self._tree.log_folder(log.origin)
+        for number in range(low // WIDTH, -(-high // WIDTH)):
+            tile = tile_at(ENTRIES, number, log.size)
+            path = folder / tile.path
+            entries = _entries(path.read_bytes(), tile.width) if path.is_file() else []
+            for index, entry in enumerate(entries, number * WIDTH):
+                if low <= index < high:
+                    yield LeafRow(index, entry, None, None)
+
+    def places(self, log: LogRow) -> list[Place]:
+        """The bundle's own tiles; entry bundles are where the leaves come from."""
+        return [Place("bundle", log.size, bundles=False, partial=True)]
+
+    def tiles(self, log: LogRow, place: Place, wanted: Iterable[Tile]) -> Iterator[Stored]:  # noqa: ARG002
+        """From the files."""
+        return self._tree.tiles(log.origin, wanted)
+
+    def checkpoints(self, log: LogRow) -> Iterator[StoredCheckpoint]:
+        """Every checkpoint that the ledger ever had of it, then its newest."""
+        path = log_path(log.origin)
+        folder = self._folder / CHECKPOINTS / flat(path)
+        files = folder.iterdir() if folder.is_dir() else ()
+        for file in sorted(files, key=lambda each: (len(each.name), each.name)):
+            yield StoredCheckpoint(file.read_bytes(), f"{CHECKPOINTS}/{flat(path)}/{file.name}")
+        yield StoredCheckpoint((self._folder / path / CHECKPOINT).read_bytes(), f"{path}/{CHECKPOINT}")
+
+    def payloads(self, log: LogRow, low: int, high: int) -> Iterator[PayloadRow]:
+        """Each file of the range."""
+        folder = self._folder / PAYLOADS / log_path(log.origin)
+        for index in self._payload_indexes(log.origin):
+            if low <= index < high:
+                path = folder / f"{index}.json"
+                try:
+                    told = json.loads(path.read_bytes())
+                    yield PayloadRow(
+                        index, b64decode(told[SALT], validate=True), b64decode(told[BODY], validate=True)
+                    )
+                except (ValueError, KeyError, TypeError, binascii.Error):
+                    yield PayloadRow(index, b"", b"")  # what is no payload is not what the leaf committed to
+
+    def _payload_indexes(self, origin: str) -> list[int]:
+        """Of a log, by index; listed once."""
+        known = self._listed.get(origin)
+        if known is None:
+            folder = self._folder / PAYLOADS / log_path(origin)
+            names = (each.stem for each in folder.iterdir()) if folder.is_dir() else iter(())
+            known = self._listed[origin] = sorted(int(name) for name in names if name.isdecimal())
+        return known
+
+    @cached_property
+    def _listed(self) -> dict[str, list[int]]:
+        return {}
+
+    def redacted(self, log: LogRow) -> frozenset[int]:
+        """The indexes that the bundle lists."""
+        path = self._folder / REDACTED / log_path(log.origin)
+        return frozenset(int(line) for line in path.read_text().split()) if path.is_file() else frozenset()
+
+    def derived(self, log: LogRow) -> Derived | None:  # noqa: ARG002 (the port's signature)
+        """There are no tables."""
+        return None
+
+    def unaccounted(self) -> Iterator[tuple[str, str, str]]:
+        """Files that are not what the manifest says, payloads of no log, checkpoints of no log."""
+        yield from self._manifest()
+        known = {log_path(log.origin): log.size for log in self.logs()}
+        for file in (self._folder / PAYLOADS).rglob("*"):
+            log = file.parent.relative_to(self._folder / PAYLOADS).as_posix()
+            if file.is_file() and (not file.stem.isdecimal() or int(file.stem) >= known.get(log, 0)):
+                yield "payload.unaccounted", log, f"{file.name} belongs to no leaf"
+        folders = self._folder / CHECKPOINTS
+        for folder in folders.iterdir() if folders.is_dir() else ():
+            if folder.name not in {flat(path) for path in known}:
+                yield "log.missing", folder.name, f"{CHECKPOINTS}/{folder.name} has checkpoints of it"
+
+    def _manifest(self) -> Iterator[tuple[str, str, str]]:
+        path = self._folder / MANIFEST
+        if not path.is_file():
+            yield "bundle.file", MANIFEST, "it is missing"
+            return
+        for name, digest in json.loads(path.read_bytes())["files"].items():
+            file = self._folder / name
+            if not file.is_file():
+                yield "bundle.file", name, "it is missing"
+                continue
+            with file.open("rb") as content:
+                if file_digest(content, "sha256").hexdigest() != digest:
+                    yield "bundle.file", name, "it was changed after the export"
+
+
+def _entries(data: bytes, width: int) -> list[bytes]:
+    try:
+        return decode_bundle(data, width)
+    except TileError:
+        pass
+    found: list[bytes] = []
+    at = 0
+    while at + 2 <= len(data) and len(found) < width:  # what can be read of a damaged one
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data):
+            break
+        found.append(data[at + 2 : end])
+        at = end
+    return found
