@@ -28,6 +28,11 @@ ORIGIN: Final = "ledger.example/sekisho"
 TOPIC_ID: Final = "AbCdEfGhIjKlMnOpQrStUv"
 LOG: Final = f"provision-records/{TOPIC_ID}/0/2026"
 OTHER: Final = f"provision-records/{TOPIC_ID}/1/2026"
+_TRIGGERS: Final = """
+    SELECT tgrelid::regclass::text, tgname FROM pg_trigger
+    WHERE NOT tgisinternal AND tgrelid IN ('leaf'::regclass, 'log_head'::regclass, 'checkpoint'::regclass, 'hash_tile'::regclass,
+        'log'::regclass)
+"""
 STEP: Final = 2_000
 """Leaves that one append takes in at most, as batches do."""
 
@@ -171,12 +176,12 @@ class Ground:
         """Change the database as a superuser who switches the triggers off. Gives the number of rows."""
         with psycopg.connect(self.url, autocommit=True) as conn:
             conn.execute("SET search_path = sekisho_ledger")
-            tables = ("leaf", "log_head", "checkpoint", "hash_tile", "log", "ledger")
-            for table in tables:
-                conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+            triggers = conn.execute(_TRIGGERS).fetchall()
+            for table, trigger in triggers:
+                conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
             count = conn.execute(query, values).rowcount
-            for table in tables:
-                conn.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER ALL")
+            for table, trigger in triggers:
+                conn.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
             return count
 
 
