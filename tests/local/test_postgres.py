@@ -17,6 +17,7 @@ from sqlalchemy import create_engine, text
 
 from local_kafka import eventually
 from local_postgres import POSTGRES_LIMITS, MakePostgres, as_user, backup, limit_files, restore, small_disk
+from sekisho.local.exclusive import exclusive
 from sekisho.local.identity import started_at
 from sekisho.local.ports import LOOPBACK, free_ports
 from sekisho.local.postgres import (
@@ -146,6 +147,17 @@ def test_two_on_one_folder_are_refused(own_postgres: LocalPostgres, make_postgre
         second.start()
     second.stop()
     assert asked(own_postgres.url, "SELECT 1") == 1
+
+
+def test_as_long_as_processes_of_another_server_are_there_none_starts(
+    make_postgres: MakePostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server's processes hold the folder's lock to the last one: a new server waits for it, and gives up with that reason."""
+    make_postgres(data_dir=tmp_path).start().stop()
+    monkeypatch.setattr("sekisho.local.postgres_folder.LOCK_SECONDS", 0.2)
+    with exclusive(tmp_path / "lock", 0), pytest.raises(PostgresInUseError, match="has not quite ended"):
+        make_postgres(data_dir=tmp_path).start()
+    assert asked(make_postgres(data_dir=tmp_path).start().url, "SELECT 1") == 1
 
 
 def test_a_folder_of_another_version_is_refused(make_postgres: MakePostgres, tmp_path: Path) -> None:

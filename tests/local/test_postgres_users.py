@@ -35,22 +35,31 @@ import sys, time
 from pathlib import Path
 sys.path[:0] = sys.argv[1].split(":")
 from local_postgres import POSTGRES_LIMITS
-from sekisho.local.postgres import LocalPostgres
+from sekisho.local.postgres import LocalPostgres, PostgresInUseError
 folder = Path(sys.argv[2]) if len(sys.argv) > 2 else None
 postgres = LocalPostgres(POSTGRES_LIMITS, data_dir=folder).start()
 print(postgres.pid, postgres.data_dir, postgres.url, flush=True)
+if sys.argv[3:]:
+    try:
+        LocalPostgres(POSTGRES_LIMITS, data_dir=folder).start()
+    except PostgresInUseError:
+        print("refused", flush=True)
 time.sleep(600)
 """
 
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
 """The number of the system call unshare(2)."""
 _DAC_OVERRIDE = 1 << 1
+_DOCKERS = {0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31}
+"""CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE,
+SETFCAP: what a container's root has of root's rights, if nothing else is asked for."""
 _NOBODY = 65534
 _NAMELESS = 54_321
 
 
-def forbid_namespaces() -> None:
-    """What Docker's seccomp profile does to a container by default: unshare(2) is not permitted (seccomp(2))."""
+def like_docker() -> None:
+    """For the start of a process: what Docker does to root in a container by default. unshare(2) is not permitted (seccomp(2)),
+    and of root's rights only some are left (capabilities(7))."""
 
     class Filter(ctypes.Structure):
         _fields_ = (
@@ -74,6 +83,10 @@ def forbid_namespaces() -> None:
     pr_set_seccomp, mode_filter = 22, 2
     if libc.prctl(pr_set_seccomp, ctypes.c_ulong(mode_filter), ctypes.byref(program)) != 0:
         raise OSError(ctypes.get_errno(), "seccomp")
+    pr_capbset_drop, last = 24, int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+    for capability in set(range(last + 1)) - _DOCKERS:
+        if libc.prctl(pr_capbset_drop, ctypes.c_ulong(capability)) != 0:
+            raise OSError(ctypes.get_errno(), f"capability {capability}")
 
 
 def be(uid: int) -> Callable[[], None]:
@@ -114,13 +127,16 @@ Serve = Callable[..., Served]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Starts a process that starts a server: `serve(preexec, folder)`. All end with the test."""
+    """Starts a process that starts a server: `serve(preexec, folder, "twice")`, with "twice" a second one on the same folder. All end
+    with the test."""
     tests = Path(__file__).parents[1]
     path = f"{tests}:{tests.parent / 'services'}"
     with ExitStack() as ending:
 
-        def start(preexec: Callable[[], None] | None = None, folder: Path | None = None) -> Served:
-            command = [sys.executable, "-c", _PARENT, path, *([str(folder)] if folder else [])]
+        def start(
+            preexec: Callable[[], None] | None = None, folder: Path | None = None, *more: str
+        ) -> Served:
+            command = [sys.executable, "-c", _PARENT, path, *([str(folder)] if folder else []), *more]
             parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=preexec, cwd="/")
             ending.enter_context(parent)
             ending.callback(parent.kill)
@@ -184,7 +200,7 @@ def test_for_root_it_runs_without_the_rights_of_root(serve: Serve) -> None:
 @pytest.mark.usefixtures("_root", "_seccomp")
 def test_for_root_without_namespaces_it_runs_as_another_user(serve: Serve) -> None:
     """Where namespaces are forbidden, as in a container, root becomes an ordinary user, and keeps no right that it can do without."""
-    served = serve(forbid_namespaces)
+    served = serve(like_docker)
     assert served.answers()
     assert served.of_process("Uid") != "0"
     kept = 0 if others_can_run(find_postgres().program("postgres")) else _DAC_OVERRIDE
@@ -198,7 +214,7 @@ def test_a_folder_behind_roots_own_is_no_obstacle(serve: Serve, tmp_path: Path) 
     """Below a folder that only root may enter, the other user keeps one right: to pass permissions of files. None is changed."""
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    served = serve(forbid_namespaces, private / "pg")
+    served = serve(like_docker, private / "pg")
     assert served.answers()
     assert served.of_process("Uid") != "0"
     assert int(served.of_process("CapEff"), 16) == _DAC_OVERRIDE
@@ -206,10 +222,19 @@ def test_a_folder_behind_roots_own_is_no_obstacle(serve: Serve, tmp_path: Path) 
     assert private.stat().st_uid == 0
 
 
+@pytest.mark.usefixtures("_root", "_seccomp")
+def test_two_on_one_folder_are_refused_in_a_container_too(serve: Serve, tmp_path: Path) -> None:
+    """A second server is refused where root may not look at the other user's processes either."""
+    served = serve(like_docker, tmp_path / "pg", "twice")
+    assert served.parent.stdout is not None
+    assert served.parent.stdout.readline() == "refused\n"
+    assert served.answers()
+
+
 @pytest.mark.usefixtures("_root", "_namespaces", "_seccomp")
 def test_a_folder_goes_from_one_way_to_the_other(serve: Serve, tmp_path: Path) -> None:
     """A data folder of a container is one outside of it, and the other way round."""
-    for preexec in (None, forbid_namespaces, None):
+    for preexec in (None, like_docker, None):
         served = serve(preexec, tmp_path / "pg")
         assert served.answers()
         os.kill(served.parent.pid, signal.SIGKILL)
@@ -235,7 +260,7 @@ def test_it_runs_for_an_ordinary_user(
     assert ends_with_its_parent(served)
 
 
-@pytest.mark.parametrize("preexec", [None, forbid_namespaces], ids=["as it is", "without namespaces"])
+@pytest.mark.parametrize("preexec", [None, like_docker], ids=["as it is", "without namespaces"])
 def test_it_ends_with_its_supervisor_too(
     serve: Serve, preexec: Callable[[], None] | None, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

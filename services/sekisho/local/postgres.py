@@ -28,12 +28,11 @@ from sekisho.local.exclusive import HeldElsewhereError, exclusive
 from sekisho.local.ports import LOOPBACK, free_ports
 from sekisho.local.postgres_folder import LOCK_SECONDS, SOCKET_PORT, SUPERUSER, PostgresFolder
 from sekisho.local.postgres_install import MAJOR, PostgresInstall, find_postgres
-from sekisho.local.postgres_launch import server_in
+from sekisho.local.postgres_launch import HELD, noted_pid, server_in
 from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
 
 _ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 """PostgreSQL takes settings from several environment variables (PGPORT, PGDATA, PGTZ…); one that is to be the same everywhere gets none."""
-_PORT_TAKEN: Final = re.compile("could not bind IPv4 address|Address already in use")
 _TELLING_LINES: Final = 12
 _CONNECT_SECONDS: Final = 5
 
@@ -48,6 +47,13 @@ class PostgresPortTakenError(PostgresStartError):
 
 class PostgresInUseError(PostgresStartError):
     """Another PostgreSQL runs on the same folder."""
+
+
+_CAUSES: Final = (
+    (re.compile(HELD), PostgresInUseError),
+    (re.compile("could not bind IPv4 address|Address already in use"), PostgresPortTakenError),
+)
+"""What its log says where it did not start, and the error for it."""
 
 
 @dataclass(frozen=True)
@@ -244,23 +250,31 @@ class LocalPostgres:
     def _wait_until_it_answers(self, process: ChildProcess) -> None:
         give_up = time.monotonic() + self._limits.process.start_seconds
         while True:
-            try:
-                # by the socket, which no other server can have taken
-                psycopg.connect(self._socket_url(), connect_timeout=_CONNECT_SECONDS).close()
-            except psycopg.OperationalError as error:
-                if (code := process.exit_code()) is not None:
-                    raise self._ended_early(process, code) from error
-                if time.monotonic() > give_up:
-                    what = f"does not answer after {self._limits.process.start_seconds:g} s"
-                    raise PostgresStartError(process.name, what, process.log_path) from error
-                time.sleep(0.02)
-            else:
+            if (code := process.exit_code()) is not None:
+                raise self._ended_early(process, code)
+            if self._answers(process.pid):
                 return
+            if time.monotonic() > give_up:
+                what = f"does not answer after {self._limits.process.start_seconds:g} s"
+                raise PostgresStartError(process.name, what, process.log_path)
+            time.sleep(0.02)
+
+    def _answers(self, pid: int) -> bool:
+        """Whether this very server answers: on its folder and socket there may be another one, that it waits for to end."""
+        folder, _ = self._started()
+        if noted_pid(folder.data) != pid:
+            return False
+        try:
+            psycopg.connect(self._socket_url(), connect_timeout=_CONNECT_SECONDS).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _ended_early(self, process: ChildProcess, code: int) -> PostgresStartError:
         said = process.said(_TELLING_LINES)
-        kind = PostgresPortTakenError if _PORT_TAKEN.search(said) else PostgresStartError
-        return kind(process.name, f"ended with exit code {code} before it was ready", process.log_path, said)
+        kinds = [kind for cause, kind in _CAUSES if cause.search(said)]
+        what = f"ended with exit code {code} before it was ready"
+        return (*kinds, PostgresStartError)[0](process.name, what, process.log_path, said)
 
     def kill(self) -> None:
         """SIGKILL: what a power failure looks like to its clients. The data stays; `start()` brings it back.

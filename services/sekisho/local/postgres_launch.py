@@ -34,6 +34,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+HELD = "another PostgreSQL runs on"
+"""What is said where the lock is not to be had."""
+
 _PR_SET_PDEATHSIG, _PR_GET_PDEATHSIG = 1, 2
 _PR_SET_KEEPCAPS = 8
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
@@ -66,23 +69,41 @@ def _hold(lock: Path, seconds: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > give_up:
-                sys.exit(f"error: another PostgreSQL runs on {lock.parent}, or has not quite ended yet")
+                sys.exit(f"error: {HELD} {lock.parent}, or has not quite ended yet")
             time.sleep(0.02)
         else:
             return
 
 
+def noted_pid(data: Path) -> int | None:
+    """The pid of the server that wrote itself down in a data folder last, None where none has or it ended in order."""
+    try:
+        return int((data / "postmaster.pid").read_text("utf-8").split("\n")[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def server_in(data: Path) -> int | None:
     """The pid of the PostgreSQL server that runs on a data folder, None where there is none.
 
-    A server's working folder is its data folder: its number alone may belong to another process by now. Where there is no
-    /proc that cannot be seen, and None is returned.
+    The number alone may belong to another process by now: a server's working folder is its data folder, which its command
+    line names too. Where there is no /proc that cannot be seen, and None is returned.
     """
+    pid = noted_pid(data)
+    process = Path(f"/proc/{pid}")
     try:
-        pid = int((data / "postmaster.pid").read_text("utf-8").split("\n")[0])
-        return pid if Path(f"/proc/{pid}/cwd").samefile(data) else None
-    except (OSError, ValueError):
+        is_server = _works_in(process, data)
+    except (FileNotFoundError, ProcessLookupError):
         return None
+    return pid if is_server else None
+
+
+def _works_in(process: Path, data: Path) -> bool:
+    try:
+        return (process / "cwd").samefile(data)
+    except PermissionError:
+        # another user's, and this is a root that may not look at it (a container's)
+        return os.fsencode(data) in (process / "cmdline").read_bytes().split(b"\0")
 
 
 def _forget_ended_server(data: Path) -> None:
