@@ -238,7 +238,7 @@ class World:
     def sql(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
         """As the superuser, from outside."""
         with psycopg.connect(self.url, autocommit=True, options="-c search_path=sekisho_ledger") as conn:
-            return conn.execute(query, values).fetchall()  # type: ignore[arg-type]
+            return conn.execute(query, values).fetchall()
 
     def kept(self) -> set[int]:
         """The indices of what still has its payload."""

@@ -124,3 +124,4 @@ def test_one_clock_ahead_makes_nothing_due(at: datetime, ahead: timedelta) -> No
         clocks = clocks_at(at)._replace(**{moved: at + ahead})
         assert clocks.day == clocks_at(at).day
         assert clocks.disagree(30) == (ahead > timedelta(seconds=30))
+    assert not clocks_at(at)._replace(checkpoint_at=at - ahead).disagree(30)

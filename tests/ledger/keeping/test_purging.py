@@ -102,6 +102,28 @@ async def test_a_clock_that_lags_delays(world: World, clock: str) -> None:
     assert world.acts("refusal")[0]["counts"] == {"clock": "1"}
 
 
+async def test_in_a_quiet_ledger_a_purge_has_a_checkpoint_signed(world: World) -> None:
+    """Where nothing arrived for years nothing was signed: the run writes down what waits, which is signed, and then deletes it."""
+    await world.take([Wanted(DUE)])
+    world.clock.both(NOW - timedelta(days=900))
+    await world.sign()
+    world.clock.both(NOW)
+    keeping = world.keeping
+
+    async def what_grew() -> None:
+        newest: dict[int, int] = dict(world.sql("SELECT log_id, max(size) FROM checkpoint GROUP BY 1"))  # type: ignore[arg-type]
+        if any(newest.get(log) != size for log, size in world.sql("SELECT log_id, size FROM log_head")):
+            await world.sign()
+
+    quiet = type(keeping)(
+        keeping.url, keeping.origin, 30, publish_now=what_grew, host_now=keeping.host_now, database_now=keeping.database_now
+    )  # fmt: skip
+    report = await purge(quiet)
+    assert (report.purged, report.refusal, report.clocks.checkpoint_at) == (1, "clock", NOW)
+    assert world.acts("refusal")[0]["counts"] == {"clock": "1"}
+    assert (await purge(quiet)).refusal is None
+
+
 async def test_without_a_checkpoint_nothing_is_due(world: World) -> None:
     """Nothing that was never signed is deleted: there would be no proof that it was there."""
     await world.take([Wanted(DUE)])

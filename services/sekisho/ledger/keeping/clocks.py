@@ -43,11 +43,15 @@ class Clocks(NamedTuple):
         return tokyo_day(max(self.by_name.values()))
 
     @property
-    def spread(self) -> timedelta:
-        """How far apart they are."""
-        told = self.by_name.values()
-        return max(told) - min(told)
+    def day_without_checkpoint(self) -> date:
+        """The Asia/Tokyo day that both machines' clocks have reached."""
+        return tokyo_day(min(self.database_at, self.host_at))
 
     def disagree(self, skew_seconds: float) -> bool:
-        """Whether they are further apart than may be. A checkpoint signed a moment ago is no clock that lags."""
-        return self.spread > timedelta(seconds=skew_seconds)
+        """Whether the machines' clocks are further apart than may be, or a checkpoint was signed that much after now.
+
+        One that was signed long ago is none of it: where nothing arrives, nothing is signed.
+        """
+        skew, machines = timedelta(seconds=skew_seconds), (self.database_at, self.host_at)
+        signed_later = self.checkpoint_at is not None and self.checkpoint_at - min(machines) > skew
+        return max(machines) - min(machines) > skew or signed_later

@@ -101,7 +101,9 @@ async def _vacuum(conn: Connection, partition: str, options: str) -> None:
 async def _unseen(conn: Connection) -> bool:
     """Waits until nobody's snapshot is older than now: VACUUM keeps what such a one could still see. False: somebody's is."""
     (own,) = (
-        await rows(conn, "SELECT pg_current_xact_id()::xid::text", doing="asking for the time in transactions")
+        await rows(
+            conn, "SELECT pg_current_xact_id()::xid::text", doing="asking for the time in transactions"
+        )
     )[0]
     for _ in range(_PATIENCE):
         (older,) = (await rows(conn, _OLDER, (own,), doing="looking for older snapshots"))[0]

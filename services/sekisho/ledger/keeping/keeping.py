@@ -55,6 +55,8 @@ class Keeping:
     publish_now: Callable[[], Awaitable[None]] = _nothing
     host_now: Callable[[], datetime] = host_clock
     database_now: Callable[[Connection], Awaitable[datetime]] = database_now
+    batch: int = 1_000
+    """Rows deleted by one transaction, which ingestion waits for: some 0.1 s."""
 
     def session(self) -> AbstractAsyncContextManager[Any]:
         """A connection with the purger's rights."""

@@ -18,7 +18,7 @@ from sekisho.ledger.keeping.clocks import Clocks
 from sekisho.ledger.keeping.erasing import Erased, erase
 from sekisho.ledger.keeping.finding import records
 from sekisho.ledger.keeping.keeping import Keeping, KeepingError
-from sekisho.ledger.keeping.refusing import refuse_record, refuse_run
+from sekisho.ledger.keeping.refusing import refuse_lag, refuse_record, refuse_run
 from sekisho.ledger.keeping.statements import new_id
 from sekisho.ledger.leaves import Place, Purge, RefusalCause
 from sekisho.ledger.store.acts import Acts, time_text, write_acts
@@ -31,8 +31,6 @@ from sekisho.ledger.store.retention import DueCounts, DueRow, Key, due, due_coun
 from sekisho.ledger.store.rows import PurgeRow
 
 log = structlog.get_logger()
-BATCH: Final = 1_000
-"""Rows a transaction: ingestion waits for it, some 0.1 s."""
 PURGING_LOCK: Final = 4_849_236_504
 """The session lock of whoever purges; those below it are the store's and the publisher's."""
 _EXCLUDED: Final = """
@@ -69,12 +67,12 @@ async def purge(
     """
     await keeping.publish_now()
     async with keeping.session() as conn, alone(conn):
-        clocks = await keeping.clocks(conn)
+        clocks, lagged = await _signed_clocks(keeping, conn)
         total, held = DueCounts(0, 0) if clocks.day is None else await due_counts(conn, clocks.day)
         shelves: set[date] = set()
         run = _Run(keeping, conn, total if limit is None else min(limit, total), shelves)
         purged = await run.through(clocks.day, on_progress)
-        refusal = await refuse_run(keeping, conn, clocks, held)
+        refusal = await refuse_run(keeping, conn, clocks, held) or lagged
     erased = await erase(keeping.url, shelves, rewrite=rewrite)
     log.info("ledger purged", purged=purged, held=held, refusal=refusal, clock=clocks.least)
     return PurgeReport(purged, held, clocks, refusal, erased)
@@ -86,13 +84,28 @@ async def purge_record(keeping: Keeping, record_id: str) -> PurgeReport:
     shelves: set[date] = set()
     async with keeping.session() as conn, alone(conn):
         found = await records(conn, record_id)
-        clocks = await keeping.clocks(conn)
-        for row in found:
+        clocks, _ = await _signed_clocks(keeping, conn)
+        for each in found:
             run = _Run(keeping, conn, 1, shelves)
-            if await run.batch(clocks.day, [(shelf(row.retain_until), row.log_id, row.idx)]) == 0:
-                await refuse_record(keeping, conn, row)
+            if await run.batch(clocks.day, [(shelf(each.retain_until), each.log_id, each.idx)]) == 0:
+                await refuse_record(keeping, conn, each)
     erased = await erase(keeping.url, shelves)
     return PurgeReport(len(found), 0, clocks, None, erased)
+
+
+async def _signed_clocks(keeping: Keeping, conn: Connection) -> tuple[Clocks, RefusalCause | None]:
+    """The clocks, once a checkpoint was asked for that is as late as the machines' clocks where that matters.
+
+    Where nothing arrives nothing is signed, and the newest checkpoint may be days old: what that keeps from being deleted is
+    written down, and this leaf is something to sign. Whatever comes of it, the least clock counts.
+    """
+    clocks = await keeping.clocks(conn)
+    if clocks.checkpoint_at is None or clocks.day == clocks.day_without_checkpoint:
+        return clocks, None
+    if not await refuse_lag(keeping, conn, clocks):
+        return clocks, None
+    await keeping.publish_now()
+    return await keeping.clocks(conn), "clock"
 
 
 class _Run:
@@ -109,7 +122,9 @@ class _Run:
         purged = 0
         after: Key | None = None
         while day is not None and purged < self._limit:
-            page = await due(self._conn, day, limit=min(BATCH, self._limit - purged), after=after)
+            page = await due(
+                self._conn, day, limit=min(self._keeping.batch, self._limit - purged), after=after
+            )
             if not page:
                 break
             after = page[-1].key

@@ -41,7 +41,7 @@ async def refuse_run(keeping: Keeping, conn: Connection, clocks: Clocks, held: i
     counts: dict[RefusalCause, int] = {"hold": held} if held else {}
     astray = clocks.checkpoint_at is not None and clocks.disagree(keeping.skew_seconds)
     if astray:
-        counts["clock"] = await _ahead(conn, clocks)
+        counts["clock"] = await _between(conn, clocks.day, clocks.latest_day)
     if not counts:
         return None
     cause: RefusalCause = "clock" if astray else "hold"
@@ -49,10 +49,18 @@ async def refuse_run(keeping: Keeping, conn: Connection, clocks: Clocks, held: i
     return cause
 
 
-async def _ahead(conn: Connection, clocks: Clocks) -> int:
-    latest, least = await due_counts(conn, clocks.latest_day), clocks.day
-    now = await due_counts(conn, least) if least is not None else None
-    return latest.due - (0 if now is None else now.due)
+async def refuse_lag(keeping: Keeping, conn: Connection, clocks: Clocks) -> bool:
+    """Writes one leaf that counts what is due by the machines' clocks and not by the newest checkpoint's; False: nothing is."""
+    missed = await _between(conn, clocks.day, clocks.day_without_checkpoint)
+    if missed:
+        await _write(keeping, conn, "clock", None, {"clock": str(missed)})
+    return missed > 0
+
+
+async def _between(conn: Connection, day: date | None, later: date) -> int:
+    """How many rows are due on the later day and not on the other."""
+    now = 0 if day is None else (await due_counts(conn, day)).due
+    return max(0, (await due_counts(conn, later)).due - now)
 
 
 async def refuse_record(keeping: Keeping, conn: Connection, row: Payload) -> NoReturn:
