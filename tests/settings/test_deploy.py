@@ -92,7 +92,13 @@ def test_the_gates_share_a_key_that_stands_nowhere(compose: dict[str, Any]) -> N
     }
     assert len(keys) == 1
     assert keys.pop().startswith("${SEKISHO_PAYLOAD_HMAC_KEY:?")
-    assert compose["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"] == "${POSTGRES_PASSWORD:-}"
+
+
+def test_the_database_has_a_password_that_stands_nowhere(compose: dict[str, Any]) -> None:
+    """It comes from the caller's environment, and the ledger and its database have the same."""
+    services = compose["services"]
+    assert services["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+    assert ":${POSTGRES_PASSWORD:?}@postgres:" in services["ledger"]["environment"]["SEKISHO_DATABASE_URL"]
 
 
 def test_the_gates_do_not_meet(compose: dict[str, Any]) -> None:
