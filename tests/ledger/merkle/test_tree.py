@@ -114,6 +114,13 @@ def test_a_frontier_with_a_short_hash_is_refused() -> None:
         Frontier(3, (bytes(33), bytes(31)))
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 128, 256])
+def test_a_perfect_row_has_its_subtrees_root(count: int) -> None:
+    """A single node is its own root."""
+    entries = slow.entries(count)
+    assert subtree_root(leaf_hashes(entries)) == slow.mth(entries)
+
+
 @pytest.mark.parametrize("count", [0, 3, 5, 6, 7, 255])
 def test_only_a_perfect_row_has_a_subtree_root(count: int) -> None:
     """A row whose length is no power of two is refused, not cut."""
