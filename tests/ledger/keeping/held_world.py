@@ -86,6 +86,7 @@ class World:
     def __init__(self, url: str) -> None:
         self.url = url
         self.clock = Clock()
+        self._signing = asyncio.Lock()
         self.signs_at: datetime | None = None
         """When the next checkpoint says it is signed; None: by the host's clock."""
         self.taken_at = datetime(2026, 11, 21, 1, tzinfo=UTC)
@@ -226,7 +227,7 @@ class World:
     async def sign(self) -> None:
         """A checkpoint of every log, as it is now."""
         at = self.signs_at or self.clock.host
-        async with session(self.url, "writer") as conn:
+        async with self._signing, session(self.url, "writer") as conn:
             for log, now in await heads(conn):
                 found = await rows(
                     conn, "SELECT 1 FROM checkpoint WHERE log_id = %s AND size = %s AND signed_at = %s", (log.log_id, now.size, at), doing="test"

@@ -111,7 +111,7 @@ async def test_in_a_quiet_ledger_a_purge_has_a_checkpoint_signed(world: World) -
     keeping = world.keeping
 
     async def what_grew() -> None:
-        newest: dict[int, int] = dict(world.sql("SELECT log_id, max(size) FROM checkpoint GROUP BY 1"))  # type: ignore[arg-type]
+        newest: dict[int, int] = dict(world.sql("SELECT log_id, max(size) FROM checkpoint GROUP BY 1"))
         if any(newest.get(log) != size for log, size in world.sql("SELECT log_id, size FROM log_head")):
             await world.sign()
 
