@@ -10,6 +10,8 @@ from sekisho.cli.lazy import Lazy, LazyGroup
 
 COMMANDS: Final = {
     "check": Lazy("sekisho.cli.audit_check:check", "Decides everything again from the topics, and compares."),
+    "verify": Lazy("sekisho.cli.audit_verify:verify", "Checks the whole ledger, or an exported bundle."),
+    "export": Lazy("sekisho.cli.audit_export:export", "Writes the evidence bundle for an auditor."),
     "records": Lazy("sekisho.cli.audit_records:records", "Lists and counts the provision records that are kept."),
     "disclose": Lazy("sekisho.cli.audit_disclose:disclose", "Writes a person's disclosure document (APPI 33(5))."),
     "withhold": Lazy("sekisho.cli.audit_disclose:withhold", "Marks a record that is not, or not wholly, disclosed."),

@@ -28,11 +28,12 @@ cd auditor && go build -o verify . && cd ..
 ./auditor/verify . 手元の鍵ファイル [昨年のチェックポイント...]
 ```
 
-`tessera` の `fsck`（公開ツール）でも各ログを検査できます。不一致のとき終わらないことがあるため、時間を限ります。
+`tessera` の `fsck`（公開ツール）でも各ログを検査できます。不一致のとき終わらないことがあるため時間を限り、終了コードではなく
+`fsck failed` の有無で判断します。
 
 ```sh
-go install github.com/transparency-dev/tessera/cmd/fsck@latest
-timeout 300 fsck --storage_url=file://$PWD/meta/ --public_key=そのログの鍵を書いたファイル -N=64
+go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
+timeout 300 fsck --ui=false --storage_url=file://$PWD/meta/ --public_key=そのログの鍵を書いたファイル -N=64
 ```
 
 | 終了コード | 意味 |
@@ -67,11 +68,12 @@ cd auditor && go build -o verify . && cd ..
 ./auditor/verify . YOUR_KEYS_FILE [LAST_YEARS_CHECKPOINT...]
 ```
 
-Tessera's `fsck`, a public tool, checks each log as well. It may hang on a mismatch, so limit its time:
+Tessera's `fsck`, a public tool, checks each log as well. It may hang on a mismatch, so limit its time, and
+go by whether it prints `fsck failed`, not by its exit code:
 
 ```sh
-go install github.com/transparency-dev/tessera/cmd/fsck@latest
-timeout 300 fsck --storage_url=file://$PWD/meta/ --public_key=FILE_WITH_THAT_LOGS_KEY -N=64
+go install github.com/transparency-dev/tessera/cmd/fsck@v1.0.4
+timeout 300 fsck --ui=false --storage_url=file://$PWD/meta/ --public_key=FILE_WITH_THAT_LOGS_KEY -N=64
 ```
 
 | exit code | meaning |
