@@ -140,6 +140,18 @@ def test_the_number_of_an_ended_server_may_belong_to_another(own_postgres: Local
     assert asked(own_postgres.url, "SELECT 1") == 1
 
 
+def test_a_server_is_found_by_its_folder(
+    make_postgres: MakePostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process of the same user finds a running server by its folder alone, also by a relative path."""
+    monkeypatch.chdir(tmp_path)
+    postgres = make_postgres(data_dir=Path("pg")).start()
+    assert PostgresFolder(Path("pg")).socket_url() == postgres.url
+    assert (
+        asked(PostgresFolder(Path("pg")).socket_url("template1"), "SELECT current_database()") == "template1"
+    )
+
+
 def test_two_on_one_folder_are_refused(own_postgres: LocalPostgres, make_postgres: MakePostgres) -> None:
     """A second server on a running one's folder says who runs there, and changes nothing."""
     second = make_postgres(data_dir=own_postgres.data_dir)

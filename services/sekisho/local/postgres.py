@@ -26,7 +26,7 @@ import psycopg
 
 from sekisho.local.exclusive import HeldElsewhereError, exclusive
 from sekisho.local.ports import LOOPBACK, free_ports
-from sekisho.local.postgres_folder import LOCK_SECONDS, SOCKET_PORT, SUPERUSER, PostgresFolder
+from sekisho.local.postgres_folder import LOCK_SECONDS, SUPERUSER, PostgresFolder
 from sekisho.local.postgres_install import MAJOR, PostgresInstall, find_postgres
 from sekisho.local.postgres_launch import HELD, noted_pid, server_in
 from sekisho.local.process import Adopt, ChildProcess, ProcessError, ProcessLimits
@@ -112,15 +112,9 @@ class LocalPostgres:
         """One of its databases as one of its users. Other users than the superuser by the socket: only its password is known."""
         folder, _ = self._started()
         if self._port is None or user != SUPERUSER:
-            return self._socket_url(database, user)
+            return folder.socket_url(database, user, self._port)
         password = folder.password_file.read_text("ascii")
         return f"postgresql://{user}:{password}@{LOOPBACK}:{self._port}/{quote(database)}"
-
-    def _socket_url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
-        folder, _ = self._started()
-        # the port is named: a client would take it from PGPORT
-        where = f"host={quote(str(folder.sockets), safe='')}&port={self._port or SOCKET_PORT}"
-        return f"postgresql://{quote(user)}@/{quote(database)}?{where}"
 
     @property
     def pid(self) -> int:
@@ -265,7 +259,7 @@ class LocalPostgres:
         if noted_pid(folder.data) != pid:
             return False
         try:
-            psycopg.connect(self._socket_url(), connect_timeout=_CONNECT_SECONDS).close()
+            psycopg.connect(folder.socket_url(port=self._port), connect_timeout=_CONNECT_SECONDS).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from sekisho.local.ports import LOOPBACK
 from sekisho.local.postgres_install import MAJOR, PostgresInstall
@@ -84,14 +85,21 @@ class PostgresFolder:
     @property
     def sockets(self) -> Path:
         """The folder of the Unix socket: below `path`, or in the folder for temporary files if that is too long."""
-        inside = self.path / "socket"
+        path = self.path.absolute()
+        inside = path / "socket"
         if len(os.fsencode(inside)) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES:
             return inside
-        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
         outside = Path(tempfile.gettempdir()) / f"sekisho-{name}"
         if len(os.fsencode(outside)) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES:
             return outside
         return Path("/tmp") / outside.name  # noqa: S108  (made with 0700, refused where it is another's)
+
+    def socket_url(self, database: str = "postgres", user: str = SUPERUSER, port: int | None = None) -> str:
+        """The URL of the server on this folder, by its socket; `port` where it listens on one too."""
+        # the port is named: a client would take it from PGPORT
+        where = f"host={quote(str(self.sockets), safe='')}&port={port or SOCKET_PORT}"
+        return f"postgresql://{quote(user)}@/{quote(database)}?{where}"
 
     def forget_sockets(self) -> None:
         """Remove the socket folder of a server that has ended."""
