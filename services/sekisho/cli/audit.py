@@ -15,6 +15,9 @@ COMMANDS: Final = {
     "records": Lazy("sekisho.cli.audit_records:records", "Lists and counts the provision records that are kept."),
     "disclose": Lazy("sekisho.cli.audit_disclose:disclose", "Writes a person's disclosure document (APPI 33(5))."),
     "withhold": Lazy("sekisho.cli.audit_disclose:withhold", "Marks a record that is not, or not wholly, disclosed."),
+    "purge": Lazy("sekisho.cli.audit_keeping:purge", "Shows what is due for deletion, or deletes it."),
+    "hold": Lazy("sekisho.cli.audit_keeping:hold", "Places, lists and releases legal holds."),
+    "extend": Lazy("sekisho.cli.audit_keeping:extend", "Keeps a record or an agreement's records longer."),
 }  # fmt: skip
 
 
