@@ -41,7 +41,16 @@ def test_a_signed_checkpoint_comes_back(size: int, root: bytes) -> None:
     """By its own key, by itself or beside a witness'."""
     tree = Checkpoint(LOG.name, size, root)
     assert open_checkpoint(sign_checkpoint(tree, [LOG]), [LOG.verifier()]) == tree
-    assert open_checkpoint(sign_checkpoint(tree, [WITNESS, LOG]), [LOG.verifier()], LOG.name) == tree
+    both = sign_checkpoint(tree, [WITNESS, LOG])
+    assert open_checkpoint(both, [LOG.verifier()], LOG.name) == tree
+    assert open_checkpoint(both, [LOG.verifier(), WITNESS.verifier()], LOG.name) == tree
+
+
+def test_the_greatest_size_is_that_of_64_signed_bits() -> None:
+    """As Go's readers and PostgreSQL have it."""
+    assert Checkpoint.from_text(f"{LOG.name}\n9223372036854775807\n{ROOT64}\n").size == 2**63 - 1
+    with pytest.raises(CheckpointError):
+        Checkpoint(LOG.name, 2**63, ROOT)
 
 
 def test_an_empty_tree_has_the_empty_root() -> None:

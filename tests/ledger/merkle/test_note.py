@@ -153,6 +153,16 @@ def test_a_hundred_signatures_are_taken() -> None:
     assert len(opened.unknown) == 99
 
 
+def test_a_megabyte_is_the_longest_note() -> None:
+    """One byte more is refused before anything else is looked at."""
+    filler = "x" * (1_000_000 - len(NOTE) - 1) + "\n"
+    longest = sign_note(filler + TEXT, [ONE])
+    assert len(longest) == 1_000_000
+    assert open_note(longest, [ONE.verifier()]).text == filler + TEXT
+    with pytest.raises(MalformedNoteError, match="1000001 bytes"):
+        open_note(sign_note("x" + filler + TEXT, [ONE]), [ONE.verifier()])
+
+
 @pytest.mark.parametrize("text", ["", "no newline", "tab\t\n", "cr\r\n", "null\x00\n", "\ud800\n"])
 def test_no_text_that_could_not_be_opened_is_signed(text: str) -> None:
     """The signer keeps to the format too."""
