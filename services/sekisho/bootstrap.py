@@ -182,15 +182,19 @@ def gate_service(settings: Settings, log: Log | None = None) -> GateProcess:
     Raises SettingsError, RulebookError, OSError: what is missing or wrong is told before anything is opened.
     """
     loaded = load_rulebook(settings)
+    return GateProcess(log or make_log(settings), gate_setup(settings, loaded), http_options(settings))
+
+
+def http_options(settings: Settings) -> HttpOptions:
+    """The server of metrics and readiness as the settings have it."""
     http = settings.http
-    options = HttpOptions(
+    return HttpOptions(
         host=http.host,
         port=http.port,
         request_seconds=http.request_seconds,
         max_header_bytes=http.max_header_bytes,
         max_connections=http.max_connections,
     )
-    return GateProcess(log or make_log(settings), gate_setup(settings, loaded), options)
 
 
 def gate_remedies(settings: Settings, log: Log) -> Remedies:
@@ -234,10 +238,11 @@ def run_gate(settings: Settings, told_before: Sequence[int] = ()) -> int:
     `told_before`: signals that came before it listened for them itself; one of them stops it as well.
     """
     configure_logging(settings, "gate")
-    return asyncio.run(_run(gate_service(settings), told_before))
+    return asyncio.run(serve(gate_service(settings), told_before))
 
 
-async def _run(service: mode.Service, told_before: Sequence[int] = ()) -> int:
+async def serve(service: mode.Service, told_before: Sequence[int] = ()) -> int:
+    """Runs a service until SIGTERM or SIGINT; gives the exit code."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -272,7 +277,7 @@ async def _started(service: mode.Service) -> bool:
     try:
         await service.start()
     except Exception as error:  # noqa: BLE001  told once, in the log; the exit code tells the supervisor
-        _log.error("gate_not_started", error=error)
+        _log.error("service_not_started", error=error)
         return False
     return True
 

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "rulebook": Lazy("sekisho.cli.rulebook:rulebook", "Checks, tests, compares and explains a rulebook."),
     "topics": Lazy("sekisho.cli.topics:topics", "Creates and checks the topics."),
     "gate": Lazy("sekisho.cli.gate:gate", "Runs a gate; passes what holds one up."),
+    "ledger": Lazy("sekisho.cli.ledger:ledger", "Runs the ledger; accepts what only an operator can."),
     "audit": Lazy(
         "sekisho.cli.audit:audit", "Verifies, finds, discloses and deletes: what auditors and officers do."
     ),

@@ -33,7 +33,7 @@ def gate(ctx: click.Context) -> int | None:
     """
     if ctx.invoked_subcommand is not None:
         return None
-    with _terminable() as told:
+    with terminable() as told:
         from sekisho.bootstrap import run_gate
         from sekisho.settings import Settings
 
@@ -41,7 +41,7 @@ def gate(ctx: click.Context) -> int | None:
 
 
 @contextmanager
-def _terminable() -> Iterator[list[int]]:
+def terminable() -> Iterator[list[int]]:
     """SIGTERM ends a gate that has opened nothing yet at once, with exit code 0; gives the list of those that came.
 
     An exception raised by a signal handler is lost where it comes up in a finalizer: the list remembers it.

@@ -18,6 +18,7 @@ from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.domain.vocabulary import RecordBasis, RecordMethod, values
 from sekisho.ledger import leaves
+from sekisho.ledger.leaves import Leaf
 from sekisho.ledger.ingest.clock import Clocks
 from sekisho.ledger.ingest.limits import IngestLimits
 from sekisho.ledger.ingest.report import LedgerReport
@@ -54,7 +55,6 @@ LIMITS: Final = IngestLimits(
     trim_seconds=0.1,
     trim_safety_days=7,
     stop_seconds=30,
-    startup_seconds=60,
 )
 
 
@@ -170,10 +170,10 @@ class Stored(NamedTuple):
     origin: str
     kind: str
     partition: int | None
-    leaves: list[leaves.Leaf]
+    leaves: list[Leaf]
     payloads: dict[int, Payload]
 
-    def of(self, *kinds: str) -> list[leaves.Leaf]:
+    def of(self, *kinds: str) -> list[Leaf]:
         """The leaves of some kinds."""
         return [each for each in self.leaves if each.kind in kinds]
 
@@ -320,7 +320,7 @@ class Lodging:
         found = []
         async with session(self.url, "reader") as conn:
             for log, head in await heads(conn):
-                stored: list[leaves.Leaf] = []
+                stored: list[Leaf] = []
                 frontier = Frontier()
                 async for chunk in leaf_chunks(conn, log.log_id):
                     hashes = [leaf_hash(each.leaf) for each in chunk]

@@ -25,4 +25,3 @@ class IngestLimits:
     trim_seconds: float
     trim_safety_days: float
     stop_seconds: float
-    startup_seconds: float
