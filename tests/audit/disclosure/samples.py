@@ -40,7 +40,9 @@ BANK: Final = Organization(
     ),
     calls_itself="当行",
 )
-REQUEST: Final = Request(person=Person(subject_id="C-000001", name="山田 花子"), received_on=date(2026, 11, 16))
+REQUEST: Final = Request(
+    person=Person(subject_id="C-000001", name="山田 花子"), received_on=date(2026, 11, 16)
+)
 ANSWER: Final = Answer(
     organization=BANK, document_id="開示2026-0042", issued_on=date(2026, 11, 22), as_of=date(2026, 11, 20)
 )
@@ -69,7 +71,14 @@ OF_BASIS: Final[dict[str, dict[str, Any]]] = {
         },
         "foreign": {"country": "US"},
     },
-    "receipt.consent": {**RECEIPTS, "consent": {"statement": "提供者が本人の同意を得て提供するものである", "consent_id": None, "position": None}},
+    "receipt.consent": {
+        **RECEIPTS,
+        "consent": {
+            "statement": "提供者が本人の同意を得て提供するものである",
+            "consent_id": None,
+            "position": None,
+        },
+    },
     "receipt.opt_out": {
         **RECEIPTS,
         "consent": None,
@@ -92,7 +101,11 @@ OF_BASIS: Final[dict[str, dict[str, Any]]] = {
         "acquisition": None,
         "items": ["referable.browsing_history"],
         "foreign": {"country": "US", "information": "提供した"},
-        "consent": {"statement": "個人関連情報を個人データとして取得することを認める本人の同意が得られている", "consent_id": None, "position": None},
+        "consent": {
+            "statement": "個人関連情報を個人データとして取得することを認める本人の同意が得られている",
+            "consent_id": None,
+            "position": None,
+        },
     },
     "referable.provision": {"subject": None, "items": ["referable.browsing_history"]},
 }
@@ -126,7 +139,11 @@ def record(number: int = 1, basis: str = "provision.consent", **changed: Any) ->
         },
         "subject": {"id": "C-000001", "kind": "individual"},
         "items": ["customer.name", "savings.balance"],
-        "consent": {"statement": "本人の同意を得ている（同意番号 CS-1）", "consent_id": "CS-1", "position": None},
+        "consent": {
+            "statement": "本人の同意を得ている（同意番号 CS-1）",
+            "consent_id": "CS-1",
+            "position": None,
+        },
         "acquisition": None,
         "ppc_publication": None,
         "foreign": None,
@@ -149,7 +166,9 @@ def kept(number: int = 1, basis: str = "provision.consent", **changed: Any) -> K
     return KeptRecord(record(number, basis, **changed), proof=f"sekisho.example/records/0/2026 #{number}")
 
 
-def purged(number: int, *, disclosable: bool = True, controller: str | None = "savings-bank") -> ExpiredRecord:
+def purged(
+    number: int, *, disclosable: bool = True, controller: str | None = "savings-bank"
+) -> ExpiredRecord:
     """A record whose retention has ended."""
     return ExpiredRecord(record_id(number), date(2022, 4, 1), date(2025, 4, 2), disclosable, controller)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Final, Literal
 
+from pydantic import ConfigDict
+
 from sekisho.audit.disclosure.given import Capacity, Ground, Method, Particular
 from sekisho.audit.disclosure.wording import DisclosedBasis, Outcome
 from sekisho.contracts.fields import Output
@@ -17,7 +19,13 @@ from sekisho.domain.vocabulary import RecordMethod
 FORMAT: Final = 1
 
 
-class Decision(Output):
+class Document(Output):
+    """A part of a document: what stands under its fields here stands in its schema."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class Decision(Document):
     """That something is not disclosed, and why."""
 
     ground: Ground
@@ -29,7 +37,7 @@ class Decision(Output):
     """The organization's reason (APPI 36)."""
 
 
-class StatedParticular(Output):
+class StatedParticular(Document):
     """One particular of a record."""
 
     particular: Particular
@@ -42,7 +50,7 @@ class StatedParticular(Output):
     withheld: tuple[Decision, ...]
 
 
-class StatedRecord(Output):
+class StatedRecord(Document):
     """One record that is disclosed, in whole or part."""
 
     number: int
@@ -68,7 +76,7 @@ class StatedRecord(Output):
     """Where the ledger proves it."""
 
 
-class WithheldRecord(Output):
+class WithheldRecord(Document):
     """A record that is withheld in whole."""
 
     number: int
@@ -76,7 +84,7 @@ class WithheldRecord(Output):
     decision: Decision
 
 
-class PurgedRecord(Output):
+class PurgedRecord(Document):
     """A record whose retention has ended: that it was there, and no more."""
 
     number: int
@@ -85,21 +93,21 @@ class PurgedRecord(Output):
     purged_on: date
 
 
-class Addressee(Output):
+class Addressee(Document):
     """Whom the letter goes to."""
 
     capacity: Capacity
     name: str | None
 
 
-class NoticeSubject(Output):
+class NoticeSubject(Document):
     """The person concerned."""
 
     id: str
     name: str | None
 
 
-class NoticeRequest(Output):
+class NoticeRequest(Document):
     """What was asked."""
 
     received_on: date
@@ -108,7 +116,7 @@ class NoticeRequest(Output):
     period_last: date | None
 
 
-class NoticeContact(Output):
+class NoticeContact(Document):
     """Where questions and complaints are taken."""
 
     desk: str
@@ -118,7 +126,7 @@ class NoticeContact(Output):
     email: str | None
 
 
-class NoticeOrganization(Output):
+class NoticeOrganization(Document):
     """Who answers."""
 
     id: str
@@ -129,7 +137,7 @@ class NoticeOrganization(Output):
     contact: NoticeContact
 
 
-class NoticeCounts(Output):
+class NoticeCounts(Document):
     """How many records the person is told of, by list; only those disclosed in whole or part say which list is theirs."""
 
     records: int
@@ -140,7 +148,7 @@ class NoticeCounts(Output):
     expired: int
 
 
-class Notice(Output):
+class Notice(Document):
     """The answer to the request for disclosure (APPI 33(5), applying 33(1)-(3))."""
 
     format: Literal[1]

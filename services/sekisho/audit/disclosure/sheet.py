@@ -20,11 +20,10 @@ from sekisho.audit.disclosure.given import (
     Statements,
 )
 from sekisho.audit.disclosure.judging import Judged
-from sekisho.audit.disclosure.notice import FORMAT
+from sekisho.audit.disclosure.notice import FORMAT, Document
 from sekisho.audit.disclosure.particulars import Told
 from sekisho.audit.disclosure.texts import sheet_wording
 from sekisho.audit.disclosure.wording import Both, Category, Outcome, SheetWarnings
-from sekisho.contracts.fields import Output
 from sekisho.domain.vocabulary import RecordBasis, RecordExemption, RecordMethod, values
 
 WarningCode = Literal[
@@ -32,7 +31,7 @@ WarningCode = Literal[
 ]
 
 
-class WithheldPart(Output):
+class WithheldPart(Document):
     """A decision on a record, or on a part of it."""
 
     ground: Ground
@@ -42,7 +41,7 @@ class WithheldPart(Output):
     items: tuple[str, ...]
 
 
-class SheetEntry(Output):
+class SheetEntry(Document):
     """One record."""
 
     record_id: str
@@ -59,7 +58,7 @@ class SheetEntry(Output):
     withheld: tuple[WithheldPart, ...]
 
 
-class SheetCounts(Output):
+class SheetCounts(Document):
     """How many records fell where; the categories add up to `total`."""
 
     total: int
@@ -78,7 +77,7 @@ class SheetCounts(Output):
     """Only those that occur."""
 
 
-class SheetWarning(Output):
+class SheetWarning(Document):
     """Something that the operator should look at."""
 
     code: WarningCode
@@ -87,7 +86,7 @@ class SheetWarning(Output):
     record_ids: tuple[str, ...]
 
 
-class Sheet(Output):
+class Sheet(Document):
     """The operator's count sheet."""
 
     format: Literal[1]
