@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
-from sekisho.cli.connection import up_folder
+from sekisho.cli.connection import quiet, up_folder
 from sekisho.cli.here import postgres_limits
 from sekisho.cli.outcome import InputError
 from sekisho.settings import Settings
@@ -40,6 +40,8 @@ def ledger_home(
 
     `make`: a new database folder is made where there is none (the service); else InputError tells that there is no ledger.
     """
+    if not make:
+        quiet(settings)  # a command's own output is what it prints; the service says how it logs
     if settings.database_url is not None:
         yield LedgerHome(settings.database_url.get_secret_value(), settings.ledger_folder)
         return
