@@ -162,3 +162,9 @@ def _changed(file: bytes) -> list[bytes]:
         each[at] ^= 1
         changed.append(bytes(each))
     return changed
+
+
+def test_a_proof_has_63_hashes_at_most() -> None:
+    """As many as the largest tree asks for; one more is refused (in `INCLUSIONS`)."""
+    longest = InclusionFile(0, (bytes(32),) * 63, NOTE)
+    assert InclusionFile.from_bytes(longest.to_bytes()) == longest
