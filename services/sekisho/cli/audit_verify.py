@@ -145,13 +145,13 @@ def _write_checkpoints(opening: Opening, folder: Path) -> None:
     """What to give to the next run."""
     from sekisho.ledger.verify.bundle import flat
     from sekisho.ledger.verify.published import log_path
-    from sekisho.ledger.verify.signed import read_signed
+    from sekisho.ledger.verify.signed import newest, read_signed
 
     folder.mkdir(parents=True, exist_ok=True)
     with opening() as source:
         for log in source.logs():
-            newest = max(read_signed(source, log, None).signed, key=lambda each: each.size)
-            (folder / f"{flat(log_path(log.origin))}.checkpoint").write_bytes(newest.note)
+            note = newest(read_signed(source, log, None).signed).note
+            (folder / f"{flat(log_path(log.origin))}.checkpoint").write_bytes(note)
         (folder / "keys").write_text("".join(f"{key}\n" for key in source.keys()))  # noqa: SIM118 (a source is no dictionary)
     click.echo(f"チェックポイントを {folder} に書きました。 Checkpoints are in {folder}.", err=True)
 

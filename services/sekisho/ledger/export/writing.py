@@ -23,7 +23,7 @@ from sekisho.ledger.merkle.proofs import consistency_proof
 from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH, Tile, TileError, encode_bundle, node_reader, tile_at
 from sekisho.ledger.verify.bundle import BODY, CHECKPOINTS, MANIFEST, PAYLOADS, REDACTED, SALT, flat
 from sekisho.ledger.verify.published import CHECKPOINT, KEYS, log_path
-from sekisho.ledger.verify.signed import Signed, read_signed, written
+from sekisho.ledger.verify.signed import Signed, newest, read_signed, written
 from sekisho.ledger.verify.sources import LogRow, Opening, Place, Source
 from sekisho.ledger.verify.trees import LogTree, SpanTree, spans
 
@@ -107,10 +107,10 @@ class _Export:
                 raise ExportError(
                     f"{log.origin} was never signed: let the ledger run until it is, then export"
                 )
-        newest = {origin: max(notes, key=lambda each: each.size) for origin, notes in signed.items()}
-        late = self._late_purges(logs, newest)
+        ends = {origin: newest(notes) for origin, notes in signed.items()}
+        late = self._late_purges(logs, ends)
         for log in logs:
-            self._log(log, signed[log.origin], newest[log.origin], late.get(log.origin, set()))
+            self._log(log, signed[log.origin], ends[log.origin], late.get(log.origin, set()))
         missing = self._plan.redaction.records - self._done.found
         if missing:
             raise ExportError(f"no record {min(map(str, missing))} is in the ledger: nothing was exported")
@@ -125,13 +125,13 @@ class _Export:
         if listed:
             self._digests[name] = sha256(content).hexdigest()
 
-    def _late_purges(self, logs: Sequence[LogRow], newest: Mapping[str, Signed]) -> dict[str, set[int]]:
+    def _late_purges(self, logs: Sequence[LogRow], ends: Mapping[str, Signed]) -> dict[str, set[int]]:
         """Payloads whose purge leaf no checkpoint covers yet: without it, their absence is told as left out."""
         found: dict[str, set[int]] = {}
         for log in logs:
             if log.kind != "acts":
                 continue
-            for row in self._source.leaves(log, newest[log.origin].size, log.size):
+            for row in self._source.leaves(log, ends[log.origin].size, log.size):
                 try:
                     leaf = read(row.leaf)
                 except LeafError:
@@ -140,9 +140,9 @@ class _Export:
                     found.setdefault(leaf.target.origin, set()).add(int(leaf.target.index))
         return found
 
-    def _log(self, log: LogRow, notes: Sequence[Signed], newest: Signed, late: set[int]) -> None:
-        path, size = log_path(log.origin), newest.size
-        self._notes(path, notes, newest)
+    def _log(self, log: LogRow, notes: Sequence[Signed], end: Signed, late: set[int]) -> None:
+        path, size = log_path(log.origin), end.size
+        self._notes(path, notes, end)
         tree = LogTree()
         full = next(place for place in self._source.places(log) if not place.partial)
         for low, high in spans(min(size, log.size)):
@@ -154,19 +154,19 @@ class _Export:
         for tile, content in tree.upper_tiles(size):
             self._tile(log, path, full, tile, content)
         payloads, redacted = self._payloads(log, path, size, late)
-        self._proof(log.origin, path, notes, newest)
+        self._proof(log.origin, path, notes, end)
         self._done.leaves += size
         self._done.unsigned += max(0, log.size - size)
         told = {
             "log": path,
             "kind": log.kind,
             "size": size,
-            "root": newest.root.hex(),
+            "root": end.root.hex(),
             "checkpoints": len(notes),
         }
         self._done.logs.append(told | {"payloads": payloads, "redacted": redacted})
 
-    def _notes(self, path: str, notes: Sequence[Signed], newest: Signed) -> None:
+    def _notes(self, path: str, notes: Sequence[Signed], end: Signed) -> None:
         written_ones: set[bytes] = set()
         for each in notes:
             if each.note in written_ones:
@@ -176,7 +176,7 @@ class _Export:
             while name in self._digests:  # signed again by a new key
                 name, again = f"{CHECKPOINTS}/{flat(path)}/{each.size}.{again}", again + 1
             self._put(name, each.note)
-        self._put(f"{path}/{CHECKPOINT}", newest.note)
+        self._put(f"{path}/{CHECKPOINT}", end.note)
 
     def _span(self, log: LogRow, path: str, low: int, high: int, size: int) -> SpanTree | None:
         """A range's entries; its tree by the hashes that the database has beside them."""
@@ -226,10 +226,10 @@ class _Export:
         )
         return count, len(redacted)
 
-    def _proof(self, origin: str, path: str, notes: Sequence[Signed], newest: Signed) -> None:
+    def _proof(self, origin: str, path: str, notes: Sequence[Signed], end: Signed) -> None:
         """That the newest checkpoint extends the first one."""
         first = min(notes, key=lambda each: each.size)
-        if not 0 < first.size < newest.size:
+        if not 0 < first.size < end.size:
             return
 
         def stored(level: int, number: int, width: int) -> bytes:
@@ -239,13 +239,13 @@ class _Export:
                 raise TileError(f"{path} lacks a tile") from error
 
         try:
-            Checkpoint(origin, newest.size, newest.root)
-            hashes = consistency_proof(node_reader(stored, newest.size), first.size, newest.size)
+            Checkpoint(origin, end.size, end.root)
+            hashes = consistency_proof(node_reader(stored, end.size), first.size, end.size)
         except TileError:
             self._done.not_proved.append(origin)
             return
-        file = ConsistencyFile(first.size, tuple(hashes), newest.note)
-        self._put(f"{PROOFS}/{path}/{first.size}-{newest.size}.consistency", file.to_bytes())
+        file = ConsistencyFile(first.size, tuple(hashes), end.note)
+        self._put(f"{PROOFS}/{path}/{first.size}-{end.size}.consistency", file.to_bytes())
 
     def _beside(self) -> None:
         """Keys, the auditor's program, the texts."""

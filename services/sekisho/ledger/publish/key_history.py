@@ -65,13 +65,16 @@ class KeyHistory:
         )
         return KeyHistory((*older, *self.periods[-1:]))
 
-    def verifier_keys(self, logs: Iterable[tuple[str, datetime]]) -> str:
-        """`keys`: for every log (origin, opened at) the keys that could have signed it, one a line."""
+    def verifier_keys(self, logs: Iterable[tuple[str, datetime | None]]) -> str:
+        """`keys`, one a line: for every log (origin, first signed at) the keys that signed at that time or since.
+
+        A key from before is not listed for it: whoever stole that one cannot pass for this log.
+        """
         lines = [
             str(VerifierKey(origin, period.public))
-            for origin, opened_at in logs
+            for origin, first in logs
             for period in self.periods
-            if period.until is None or period.until >= opened_at
+            if period.until is None or (first is not None and period.until >= first)
         ]
         return "".join(f"{line}\n" for line in lines)
 
@@ -127,7 +130,9 @@ def read_history(tree: PublishedTree) -> KeyHistory | None:
         return None
 
 
-def write_history(tree: PublishedTree, history: KeyHistory, logs: Iterable[tuple[str, datetime]]) -> None:
+def write_history(
+    tree: PublishedTree, history: KeyHistory, logs: Iterable[tuple[str, datetime | None]]
+) -> None:
     """Both files, on the disk when this returns. Raises OSError."""
     tree.put(tree.root / KEYS, history.verifier_keys(logs).encode())
     tree.put(tree.root / HISTORY, history.to_json())

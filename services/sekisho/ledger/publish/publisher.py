@@ -307,7 +307,7 @@ class Publisher:
         origins = tuple(state.origin for state in states)
         if origins != self._listed:
             key_history.write_history(
-                self.tree, self.history, [(state.origin, state.opened_at) for state in states]
+                self.tree, self.history, [(state.origin, state.first_signed_at) for state in states]
             )
             self._listed = origins
 

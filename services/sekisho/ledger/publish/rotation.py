@@ -86,7 +86,7 @@ async def complete(conn: Connection, publisher: Publisher, key: SigningKey) -> N
         )
     await asyncio.to_thread(retire_old, publisher.setup.places, key)
     publisher.signers = (key,)
-    publisher.history = publisher.history.ended(at, lost=lost)
+    publisher.history = publisher.history.ended(publisher.now(await log_states(conn)), lost=lost)
     await _write_history(conn, publisher)
     _log.warning("signing_key_changed", lost=lost)
 
@@ -148,7 +148,7 @@ def _has_signed(key: SigningKey, state: LogState) -> bool:
 
 
 async def _write_history(conn: Connection, publisher: Publisher) -> None:
-    origins = [(state.origin, state.opened_at) for state in await log_states(conn)]
+    origins = [(state.origin, state.first_signed_at) for state in await log_states(conn)]
     await asyncio.to_thread(write_history, publisher.tree, publisher.history, origins)
 
 

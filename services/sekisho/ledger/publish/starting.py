@@ -63,7 +63,7 @@ async def open_publisher(
             setup, clocks, events, tree, () if keys.old is None else (keys.old,), keys.history, opened
         )
         if not any(state.kind == meta.KIND for state in states):
-            await _begin(conn, setup, clocks, keys.history, opened)
+            await _begin(conn, setup, keys.history, opened)
         for state in states:
             if state.newest is not None:
                 events.signed(state.origin, state.kind, state.newest.size, state.newest.signed_at)
@@ -74,10 +74,9 @@ async def open_publisher(
     return publisher
 
 
-async def _begin(
-    conn: Connection, setup: PublishSetup, clocks: Clocks, history: KeyHistory, opened: opening.Opened
-) -> None:
-    await meta.begin(conn, setup.origin, history.newest.public, clocks.now())
+async def _begin(conn: Connection, setup: PublishSetup, history: KeyHistory, opened: opening.Opened) -> None:
+    first = history.newest
+    await meta.begin(conn, setup.origin, first.public, first.since)
     own = await logs.log_of(conn, meta.meta_origin(setup.origin))
     assert own is not None, "it was opened just now"
     opened.signed[own.log_id] = Edge()

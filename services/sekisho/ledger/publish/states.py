@@ -17,7 +17,7 @@ PUBLISH_LOCK: Final = 4_849_236_503
 """Advisory lock key, beside those of store.connection."""
 
 _STATES: Final = """
-    SELECT l.log_id, l.origin, l.kind, l.opened_at,
+    SELECT l.log_id, l.origin, l.kind, f.signed_at,
         h.size, h.next_offset, h.last_offset, h.last_at, h.frontier, h.closed,
         c.size, c.root, c.note, c.signed_at
     FROM log l JOIN log_head h USING (log_id)
@@ -25,6 +25,9 @@ _STATES: Final = """
         SELECT size, root, note, signed_at FROM checkpoint c WHERE c.log_id = l.log_id
         ORDER BY size DESC, signed_at DESC LIMIT 1
     ) c ON true
+    LEFT JOIN LATERAL (
+        SELECT signed_at FROM checkpoint f WHERE f.log_id = l.log_id ORDER BY size, signed_at LIMIT 1
+    ) f ON true
     ORDER BY l.log_id
 """
 
@@ -35,7 +38,7 @@ class LogState(NamedTuple):
     log_id: int
     origin: str
     kind: str
-    opened_at: datetime
+    first_signed_at: datetime | None
     head: Head
     newest: CheckpointRow | None
 
@@ -58,10 +61,10 @@ async def log_states(conn: Connection) -> list[LogState]:
     return [_state(*each) for each in found]
 
 
-def _state(log_id: int, origin: str, kind: str, opened_at: datetime, *rest: object) -> LogState:
+def _state(log_id: int, origin: str, kind: str, first: datetime | None, *rest: object) -> LogState:
     head = Head(log_id, *rest[:6])  # type: ignore[arg-type]  # the query's columns
     newest = None if rest[6] is None else CheckpointRow(log_id, *rest[6:])  # type: ignore[arg-type]
-    return LogState(log_id, origin, kind, opened_at, head, newest)
+    return LogState(log_id, origin, kind, first, head, newest)
 
 
 async def newest_index(conn: Connection, log_id: int) -> int | None:

@@ -34,7 +34,6 @@ _PAYLOAD: Final = struct.Struct("!hiqii")
 _CREATED: Final = struct.Struct("!iq")
 _LENGTH: Final = struct.Struct("!i")
 _HASH_LENGTH: Final = _LENGTH.pack(32)
-_UUID_LENGTH: Final = _LENGTH.pack(16)
 
 OPEN_SHELF: Final = date(9999, 12, 1)
 _FAR: Final = date(2200, 1, 1)
@@ -67,7 +66,7 @@ def payload_rows(log_id: int, payloads: Iterable[PayloadRow]) -> bytes:
     """The payloads as COPY data for PAYLOAD_COLUMNS."""
     parts: list[bytes] = [_HEADER]
     add = parts.extend
-    pack, created, length = _PAYLOAD.pack, _CREATED.pack, _LENGTH.pack
+    pack, created, length, fromhex = _PAYLOAD.pack, _CREATED.pack, _LENGTH.pack, bytes.fromhex
     for row in payloads:
         (idx, rid, kind, until, scope, salt, body, created_at, subject, record_id, decision_id,
          direction, basis, method, controller, counterparty, provided_on) = row  # fmt: skip
@@ -76,11 +75,9 @@ def payload_rows(log_id: int, payloads: Iterable[PayloadRow]) -> bytes:
                 pack(19, 8, idx, 4, log_id),
                 _days(until, provided_on),
                 created(8, (created_at - _EPOCH) // _MICROSECOND),
-                _UUID_LENGTH,
-                bytes.fromhex(rid.replace("-", "")),
-                _uuid(scope),
-                _uuid(record_id),
-                _uuid(decision_id),
+                fromhex(
+                    f"00000010{rid}{_uuid(scope)}{_uuid(record_id)}{_uuid(decision_id)}".replace("-", "")
+                ),
                 _NULL if subject is None else length(len(subject)) + subject,
                 _texts(kind, direction, basis, method, controller, counterparty),
                 length(len(salt)),
@@ -93,8 +90,9 @@ def payload_rows(log_id: int, payloads: Iterable[PayloadRow]) -> bytes:
     return b"".join(parts)
 
 
-def _uuid(text: str | None) -> bytes:
-    return _NULL if text is None else _UUID_LENGTH + bytes.fromhex(text.replace("-", ""))
+def _uuid(text: str | None) -> str:
+    """A uuid as a field, in hexadecimal: those of a row are turned into bytes at once, which is twice as fast."""
+    return "ffffffff" if text is None else f"00000010{text}"
 
 
 @lru_cache(maxsize=65_536)

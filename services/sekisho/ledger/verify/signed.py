@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -29,6 +30,11 @@ class SignedFacts(NamedTuple):
     log: LogRow
     signed: list[Signed]
     findings: Findings
+
+
+def newest(signed: Sequence[Signed]) -> Signed:
+    """The greatest; of several of one size the last, which a change of keys has signed with the new one."""
+    return max(reversed(signed), key=lambda each: each.size)
 
 
 def written(at: datetime) -> str:
