@@ -161,14 +161,14 @@ class Ground:
         """A log's published checkpoint."""
         return (self.published / log / "checkpoint").read_bytes()
 
-    def keys(self) -> list[VerifierKey]:
+    def verifier_keys(self) -> list[VerifierKey]:
         """The published keys."""
         lines = (self.published / "keys").read_text().splitlines()
         return [VerifierKey.from_text(line) for line in lines]
 
     def checkpoint(self, log: str = LOG) -> Checkpoint:
         """A log's published checkpoint, verified by the published keys."""
-        return open_checkpoint(self.note(log), self.keys(), f"{ORIGIN}/{log}")
+        return open_checkpoint(self.note(log), self.verifier_keys(), f"{ORIGIN}/{log}")
 
     # what somebody does to the database who may do everything
 
