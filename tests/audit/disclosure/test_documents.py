@@ -274,6 +274,7 @@ def test_what_has_no_shape_is_marked() -> None:
     """Control characters, direction overrides and private-use characters are shown as code points, in print those without a glyph too."""
     assert shown("a\u202eb\x07\ue000") == "a〔U+202E〕b〔U+0007〕〔U+E000〕"
     assert shown("שלום") == "שלום"
+    assert shown("a\u3164b\u115f") == "a〔U+3164〕b〔U+115F〕"
     assert printed("א😀髙") == "〔U+05D0〕〔U+1F600〕髙"
     assert shown("a\r\nb\tc") == "a\nb c"
     assert not all_printed("א")
@@ -287,6 +288,16 @@ def test_sheet_warns_of_characters_that_print_cannot_show() -> None:
         if each.code == "not_displayable"
     ]
     assert [each.record_ids for each in warned] == [(record_id(1),)]
+
+
+def test_whatever_the_font_covers_is_printed() -> None:
+    """Each of the font's 44,000 characters can stand in a document of these standards, also with a variation selector."""
+    covered = sorted(covered_by(REGULAR) & covered_by(BOLD))
+    texts = ["".join(map(chr, covered[at : at + 200])) for at in range(0, len(covered), 200)]
+    blocks = [paper.Paragraph(text) for text in (*texts, "\ufe00", "葛\U000e01ef", "あ\u3099\u0301")]
+    report = paper.Paper("ja", "字", date(2026, 1, 1), "a", "f", tuple(blocks))
+    assert len(covered) > 40_000
+    assert printing.pdf(report).startswith(b"%PDF")
 
 
 def test_font_coverage_is_read_from_the_font() -> None:

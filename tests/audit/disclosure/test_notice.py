@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 
 import jsonschema
 import pytest
+from ruamel.yaml import YAML
 
 from audit.disclosure.samples import ANSWER, BASES, REQUEST, disclosed, kept, purged, record_id
 from sekisho.audit.disclosure import (
@@ -27,6 +29,7 @@ from sekisho.audit.disclosure import (
 )
 from sekisho.audit.disclosure.japanese import day, kanji
 from sekisho.audit.disclosure.notice import StatedRecord
+from sekisho.audit.disclosure.schemas import schema_files, write
 
 ROWS = {
     "provision.consent": "提供した年月日 本人の同意を得ている旨 提供先の第三者の氏名又は名称 提供先の第三者の住所 提供先の第三者の代表者の氏名 本人を特定するに足りる事項 個人データの項目",
@@ -377,3 +380,30 @@ def test_kanji_numbers() -> None:
     for wrong in (0, 100):
         with pytest.raises(ValueError, match="not between"):
             kanji(wrong)
+
+
+DEPLOYED = Path(__file__).resolve().parents[3] / "deploy" / "disclosure"
+
+
+def test_example_instructions_are_read() -> None:
+    """The example file of instructions states a whole request, answer and every sort of statement."""
+    found = read_instructions(
+        YAML(typ="safe", pure=True).load((DEPLOYED / "instructions.yaml").read_text("utf-8"))
+    )
+    assert found.request is not None
+    assert found.answer is not None
+    assert [
+        len(each)
+        for each in (found.statements.withheld, found.statements.excluded, found.statements.without_duty)
+    ] == [2, 1, 1]
+
+
+def test_written_schemas_are_the_documents_own() -> None:
+    """The schema files are as generated: python -m sekisho.audit.disclosure.schemas deploy/disclosure."""
+    assert {each.name: each.read_text("utf-8") for each in DEPLOYED.glob("*.schema.json")} == schema_files()
+
+
+def test_schemas_are_written_anew(tmp_path: Path) -> None:
+    """Writing them gives the same files."""
+    write(tmp_path)
+    assert {each.name: each.read_text("utf-8") for each in tmp_path.iterdir()} == schema_files()

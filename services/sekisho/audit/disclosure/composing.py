@@ -37,8 +37,6 @@ def composed(
     """The notice. `told` holds the particulars of each record that is disclosed, in whole or part."""
     judged = [each for each in all_judged if each.category in TOLD]
     counts = _counts(judged)
-    organization = answer.organization
-    contact = organization.contact
     return Notice(
         format=FORMAT,
         type="sekisho.disclosure.notice",
@@ -56,14 +54,7 @@ def composed(
             period_first=request.period.first,
             period_last=request.period.last,
         ),
-        organization=NoticeOrganization(
-            id=organization.id,
-            name=organization.name,
-            address=organization.address,
-            representative=organization.representative,
-            calls_itself=organization.calls_itself,
-            contact=NoticeContact(**contact.model_dump()),
-        ),
+        organization=_organization(answer),
         method=answer.method,
         method_difficulty=answer.method_difficulty,
         statement=tuple(_statement(request, answer, counts)),
@@ -85,6 +76,18 @@ def told_of(
         for each in judged
         if each.kept is not None and each.category in ("disclosed", "partly_withheld")
     }
+
+
+def _organization(answer: Answer) -> NoticeOrganization:
+    told = answer.organization
+    return NoticeOrganization(
+        id=told.id,
+        name=told.name,
+        address=told.address,
+        representative=told.representative,
+        calls_itself=told.calls_itself,
+        contact=NoticeContact(**told.contact.model_dump()),
+    )
 
 
 def _asker_name(request: Request) -> str | None:

@@ -18,6 +18,8 @@ import noto_cjk_sans_jp_regular  # type: ignore[import-untyped]
 REGULAR: Final = Path(str(noto_cjk_sans_jp_regular.FONT_PATH))
 BOLD: Final = Path(str(noto_cjk_sans_jp_bold.FONT_PATH))
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that show nothing (Unicode, Default_Ignorable_Code_Point, and the blank Braille pattern)."""
 _SELECTORS: Final = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
 """Variation selectors (IVS) choose a kanji's form: they belong to the character before them."""
 
@@ -50,6 +52,8 @@ def _one_break(text: str) -> str:
 
 
 def _has_shape(character: str) -> bool:
+    if character in _FILLERS:
+        return False
     return character == "\n" or unicodedata.category(character) not in _HIDDEN
 
 
