@@ -2,7 +2,7 @@
 
 The form (PostgreSQL, "COPY", Binary Format): a header, each row with the number of its fields, each field with its length in bytes
 before it (-1: null), a trailer. All numbers are big-endian; a date counts days and a timestamptz microseconds from 2000-01-01.
-Measured: 1.9 µs of CPU for a leaf and its payload, against 23 µs through psycopg's own `write_row`.
+Measured, with sending: 3.3 µs of CPU for a leaf of 370 bytes and its payload of 1.3 KB, 7.2 µs through psycopg's `write_row`.
 """
 
 from __future__ import annotations
