@@ -56,8 +56,8 @@ STATEMENTS: Final = (
 """Together they cover every kind of finding that there is (a test compares)."""
 
 
-async def checked(screen: Screen, settings: Settings, log: Log, sent: Sequence[Sent]) -> bool:
-    """Verifies, shows, and tells whether everything holds: of all that was sent, too, nothing may be missing."""
+async def checked(screen: Screen, settings: Settings, log: Log, sent: Sequence[Sent]) -> CheckReport:
+    """Verifies and shows whether everything holds: of all that was sent, too, nothing may be missing."""
     report = await check(log, check_config(settings, settled=True), sent=sent)
     show_report(screen, report)
     screen.line()
@@ -65,7 +65,7 @@ async def checked(screen: Screen, settings: Settings, log: Log, sent: Sequence[S
         wrong = statement.refutations(report)
         mark, style = ("✓ ", "green") if wrong == 0 else (f"✗ ({wrong}) ", "bold red")
         screen.text(f"{statement.said.ja}。 {statement.said.en}.", first=mark, lead=style, style=style)
-    return report.ok
+    return report
 
 
 def uncovered() -> set[str]:

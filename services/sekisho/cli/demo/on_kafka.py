@@ -9,8 +9,9 @@ from typing import Final
 
 from sekisho.cli.connection import open_log, quiet, topic_plan
 from sekisho.cli.demo.ending import run
+from sekisho.cli.demo.evening import Evening, Ground
 from sekisho.cli.demo.local_gates import LocalGates, running
-from sekisho.cli.demo.performance import Performance, epilogue, perform_on
+from sekisho.cli.demo.performance import Performance, Played, epilogue, perform_on
 from sekisho.cli.here import (
     GateHome,
     broker_limits,
@@ -20,12 +21,13 @@ from sekisho.cli.here import (
     write_rulebook,
 )
 from sekisho.cli.screen import Screen
-from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS, TopicNames
+from sekisho.contracts.topics import GATE_TOPICS, RULEBOOKS, SOLICITATION_OUTCOMES
 from sekisho.local.broker import LocalKafka
 from sekisho.log.port import Log
 from sekisho.log.topics import create_topics
 from sekisho.settings import Settings, child_environment
 
+DEMO_TOPICS: Final = (*GATE_TOPICS, SOLICITATION_OUTCOMES, RULEBOOKS)
 QUICK: Final = {
     # the least that a broker allows: a killed gate's lanes are taken over after this time
     "SEKISHO_KAFKA_SESSION_SECONDS": "6",
@@ -55,7 +57,10 @@ def perform(screen: Screen, folder: Path, pause: float, requests: int, ending: E
         ending.callback(lambda: run(_delete(settings, bootstrap)))
     gates = ending.enter_context(running(home, process_limits(settings), folder, variables))
     performance = Performance(screen, settings, world, pause, requests)
-    return run(_play(performance, bootstrap, gates))
+    played = run(_play(performance, bootstrap, gates))
+    proven = Evening(screen, folder, Ground(home, variables, world, played.records), ending).play()
+    epilogue(screen)
+    return max(played.code, proven)
 
 
 def _own_kafka(screen: Screen, settings: Settings, folder: Path, ending: ExitStack) -> str:
@@ -69,7 +74,7 @@ def _own_kafka(screen: Screen, settings: Settings, folder: Path, ending: ExitSta
 async def _create(settings: Settings, bootstrap: str) -> None:
     log = open_log(settings, bootstrap)
     try:
-        await create_topics(log, topic_plan(settings), (*GATE_TOPICS, RULEBOOKS))
+        await create_topics(log, topic_plan(settings), DEMO_TOPICS)
     finally:
         await log.close()
 
@@ -77,7 +82,7 @@ async def _create(settings: Settings, bootstrap: str) -> None:
 async def _delete(settings: Settings, bootstrap: str) -> None:
     log = open_log(settings, bootstrap)
     try:
-        for name in await log.describe(list(TopicNames.prefixed(settings.topic.prefix))):
+        for name in await log.describe([each.full_name(settings.topic.prefix) for each in DEMO_TOPICS]):
             await log.delete(name)
         for group in ("gate", "router"):
             await log.delete_group_offsets(f"{settings.topic.prefix}{group}")
@@ -85,7 +90,7 @@ async def _delete(settings: Settings, bootstrap: str) -> None:
         await log.close()
 
 
-async def _play(performance: Performance, bootstrap: str, gates: LocalGates) -> int:
+async def _play(performance: Performance, bootstrap: str, gates: LocalGates) -> Played:
     screen = performance.screen
     screen.text("Starting two gates …")
     await gates.ready()
@@ -93,8 +98,6 @@ async def _play(performance: Performance, bootstrap: str, gates: LocalGates) -> 
     screen.text(f"Ready: {pids}")
     log: Log = open_log(performance.settings, bootstrap)
     try:
-        code = await perform_on(performance, log, gates)
+        return await perform_on(performance, log, gates)
     finally:
         await log.close()
-    epilogue(screen)
-    return code

@@ -54,6 +54,10 @@ async def _play(performance: Performance, variables: dict[str, str]) -> int:
     await create_topics(log, topic_plan(settings), (*GATE_TOPICS, RULEBOOKS))
     async with running(log, variables) as gates:
         await gates.ready()
-        code = await perform_on(performance, log, gates)
+        played = await perform_on(performance, log, gates)
+    performance.screen.line()
+    performance.screen.text(
+        "The ledger (PostgreSQL, signed) comes on only with Kafka: `sekisho demo`.", style="dim"
+    )
     epilogue(performance.screen)
-    return code
+    return played.code

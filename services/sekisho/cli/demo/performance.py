@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sekisho.cli.demo.checking import checked
 from sekisho.cli.demo.load import Gates, Rush
@@ -31,8 +32,15 @@ class Performance:
     requests: int
 
 
-async def perform_on(performance: Performance, log: Log, gates: Gates) -> int:
-    """Plays the day and the rush on a log with running gates, then judges; the exit code."""
+class Played(NamedTuple):
+    """How it went: the exit code, and how many records stand in the topic."""
+
+    code: int
+    records: int
+
+
+async def perform_on(performance: Performance, log: Log, gates: Gates) -> Played:
+    """Plays the day and the rush on a log with running gates, then judges."""
     screen, settings = performance.screen, performance.settings
     names, partitions = TopicNames.prefixed(settings.topic.prefix), settings.topic.partitions
     scenes = the_day(performance.world.days)
@@ -53,8 +61,8 @@ async def perform_on(performance: Performance, log: Log, gates: Gates) -> int:
     finally:
         await watch.stop()
         await writer.stop()
-    right = await checked(screen, settings, log, sender.sent)
-    return _verdict(screen, player.surprises, right=right)
+    report = await checked(screen, settings, log, sender.sent)
+    return Played(_verdict(screen, player.surprises, right=report.ok), report.counts.records)
 
 
 def _verdict(screen: Screen, surprises: Sequence[str], *, right: bool) -> int:
@@ -68,9 +76,11 @@ def epilogue(screen: Screen) -> None:
     screen.line()
     screen.line("Everything that was started is being stopped. Next:", "bold")
     for words, what in (
-        ("up", "Kafka and gates that stay"),
+        ("up", "all services, to stay"),
         (f"send {example('insurance-list.yaml')}", "ask them something"),
         ("tail decisions", "watch the answers"),
+        ("audit records", "what the ledger keeps"),
+        ("audit verify", "prove it"),
         (f"decide {example('expired-consent.yaml')} --readable", ""),
     ):
         # never wrapped, however long the path is: it is there to be copied
