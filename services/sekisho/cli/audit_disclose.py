@@ -32,7 +32,9 @@ _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
+    """What to write, for whom, where. `output` None: a folder named by the document."""
+
     subject_id: str
     organization: str | None
     received_on: date | None
@@ -98,17 +100,17 @@ def disclose(
     """  # fmt: skip
     settings = Settings.from_environment()
     day = None if received_on is None else received_on.date()
-    wanted = _Wanted(subject_id, organization, day, _instructions(path), output, formats or _FORMATS)
+    wanted = Wanted(subject_id, organization, day, _instructions(path), output, formats or _FORMATS)
     book = _book(settings)
     with ledger_home(settings, _told_on_stderr) as home:
-        found = asyncio.run(_found(settings, home, subject_id))
+        found = asyncio.run(found_in(settings, home, subject_id))
         key = pseudonyms(settings, home).subject(subject_id)
-    made = _made(wanted, book, found, key)
+    made = made_of(wanted, book, found, key)
     if as_json:
         click.echo(documents.notice_json(made))
         return DONE
     folder = wanted.output or Path(f"disclosure-{made.notice.document_id}")
-    written = _write(folder, made, wanted.formats)
+    written = write_documents(folder, made, wanted.formats)
     _tell(stdout_screen(), made, written)
     return DONE
 
@@ -139,12 +141,14 @@ def _book(settings: Settings) -> Rulebook:
     return load(settings.rulebook or sample_path()).book
 
 
-async def _found(settings: Settings, home: LedgerHome, subject_id: str) -> PersonsRecords:
+async def found_in(settings: Settings, home: LedgerHome, subject_id: str) -> PersonsRecords:
+    """All that the ledger has for the person. Raises StoreError, DamagedRecordError, KeyFileError."""
     async with ledger_session(settings, home, "reader") as connection:
         return await persons_records(connection, pseudonyms(settings, home).subject(subject_id))
 
 
-def _made(wanted: _Wanted, book: Rulebook, found: PersonsRecords, key: bytes) -> Disclosure:
+def made_of(wanted: Wanted, book: Rulebook, found: PersonsRecords, key: bytes) -> Disclosure:
+    """The notice and the sheet. Raises InputError, CommandError."""
     request = request_of(wanted.instructions, wanted.subject_id, wanted.received_on or today())
     number = document_id(request, wanted.organization, hashlib.sha256(key).digest())
     answer = answer_of(wanted.instructions, book, wanted.organization, number, found.reference)
@@ -166,7 +170,7 @@ def _made(wanted: _Wanted, book: Rulebook, found: PersonsRecords, key: bytes) ->
         raise CommandError(f"{error.ja} {error.en}") from error
 
 
-def _write(folder: Path, made: Disclosure, formats: tuple[str, ...]) -> list[Path]:
+def write_documents(folder: Path, made: Disclosure, formats: tuple[str, ...]) -> list[Path]:
     """For this user alone: they are about a person. Raises InputError where one is there already."""
     notice: Mapping[str, Any] = {
         "pdf": documents.notice_pdf, "html": documents.notice_html, "json": documents.notice_json,

@@ -98,7 +98,7 @@ def verify(
             with _progress() as on_progress:
                 report = verified(opening, options, on_progress)
             if checkpoints is not None and report.ok:
-                _write_checkpoints(opening, checkpoints)
+                write_checkpoints(opening, checkpoints)
     except SourceError as error:
         raise CommandError(str(error)) from error
     if as_json:
@@ -141,7 +141,7 @@ def _text(path: Path) -> str:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _write_checkpoints(opening: Opening, folder: Path) -> None:
+def write_checkpoints(opening: Opening, folder: Path) -> None:
     """What to give to the next run."""
     from sekisho.ledger.verify.bundle import flat
     from sekisho.ledger.verify.published import log_path
@@ -180,9 +180,7 @@ def _progress() -> Iterator[Any]:
 
 
 def show_verification(screen: Screen, report: Report) -> None:
-    """Prints a report: the verdict, the first broken place, what was counted, and what it cannot show."""
-    from sekisho.ledger.verify.findings import KINDS
-
+    """Prints a report: what was counted, what it cannot show, and the verdict."""
     screen.rule("台帳の検証")
     screen.text("Verification of the ledger", indent=3, style="dim")
     for name, ja, en in _COUNTS:
@@ -193,6 +191,13 @@ def show_verification(screen: Screen, report: Report) -> None:
     for note in report.notes():
         screen.text(f"{note.ja} {note.en}", first="ℹ ", style="yellow", lead="yellow")
     screen.line()
+    show_verdict(screen, report)
+
+
+def show_verdict(screen: Screen, report: Report) -> None:
+    """Prints that all holds, or the first broken place and how many others there are."""
+    from sekisho.ledger.verify.findings import KINDS
+
     first = report.first
     if first is None:
         screen.text(_GOOD, first="✓ ", style="bold green", lead="bold green")
