@@ -190,7 +190,11 @@ class ReadService(mode.Service):
             ) from error
         response = _answer(content, _BYTES, _FOR_EVER if tile.width == WIDTH else _NEVER)
         if tile.level == ENTRIES:
-            response.enable_compression()  # hashes do not shrink; leaves do, to a third
+            response.headers["Vary"] = "Accept-Encoding"
+            if "gzip" in request.headers.get("Accept-Encoding", "").lower():
+                response.enable_compression(
+                    web.ContentCoding.gzip
+                )  # hashes do not shrink; leaves do, to a third
         return response
 
     async def _keys(self, request: web.Request) -> web.Response:
@@ -263,7 +267,7 @@ def _log_name(text: str) -> str:
 def _asked(request: web.Request, *numbers: str) -> tuple[str, tuple[int, ...]]:
     """The log and the numbers that the query gives, each exactly once and nothing else."""
     query = request.query
-    if sorted(query.keys()) != sorted(("log", *numbers)):
+    if sorted(name for name, _ in query.items()) != sorted(("log", *numbers)):
         raise _RefusedError(
             400, "bad_query", f"Give log, {' and '.join(numbers)}, each once, and nothing else."
         )
