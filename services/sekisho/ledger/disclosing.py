@@ -83,7 +83,7 @@ async def _purged(connection: Connection, subject_hmac: bytes) -> list[PurgedRec
             each.created_on,
             each.purged_at.astimezone(_TOKYO).date(),
             each.disclosable,
-            None,
+            each.controller,
         )
         for each in await purged_of(connection, [subject_hmac])
     ]

@@ -197,6 +197,7 @@ async def _purged(conn: Connection, acts: Acts, rows: Sequence[DueRow]) -> list[
             direction=row.direction,
             created_on=tokyo_day(row.created_at),
             disclosable=_disclosable(row) and (row.log_id, row.idx) not in excluded,
+            controller=row.controller,
         )
         for number, row in enumerate(rows)
     ]

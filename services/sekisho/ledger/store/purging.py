@@ -13,16 +13,16 @@ from sekisho.ledger.store.errors import BadRowError, translated
 from sekisho.ledger.store.rows import Purged, PurgeRow
 
 _NOTE: Final = """
-    INSERT INTO purged (log_id, idx, act_log, act_idx, purged_at, subject_hmac, direction, created_on, disclosable)
+    INSERT INTO purged (log_id, idx, act_log, act_idx, purged_at, subject_hmac, direction, created_on, disclosable, controller)
     SELECT * FROM unnest(%s::int4[], %s::int8[], %s::int4[], %s::int8[], %s::timestamptz[], %b::bytea[], %s::text[], %s::date[],
-        %s::bool[])
+        %s::bool[], %s::text[])
 """
 _DELETE: Final = """
     DELETE FROM payload p USING unnest(%s::int4[], %s::int8[]) k (log_id, idx)
     WHERE p.shelf = %s AND p.log_id = k.log_id AND p.idx = k.idx
 """
 _PURGED: Final = """
-    SELECT log_id, idx, act_log, act_idx, purged_at, subject_hmac, direction, created_on, disclosable FROM purged
+    SELECT log_id, idx, act_log, act_idx, purged_at, subject_hmac, direction, created_on, disclosable, controller FROM purged
 """
 
 
@@ -58,6 +58,7 @@ def _columns(chosen: Sequence[PurgeRow]) -> tuple[list[object], ...]:
         [each.direction for each in chosen],
         [each.created_on for each in chosen],
         [each.disclosable for each in chosen],
+        [each.controller for each in chosen],
     )
 
 

@@ -45,7 +45,7 @@ _HOLDS: Final = """
     ARRAY(SELECT h.hold::text FROM hold_cover h WHERE h.log_id = c.log_id AND h.idx = c.idx
         AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold) ORDER BY 1)
 """
-_NARROW: Final = "p.shelf, p.log_id, p.idx, p.rid, p.kind, p.retain_until, p.method, p.basis, p.direction, p.created_at, p.subject_hmac, p.scope"
+_NARROW: Final = "p.shelf, p.log_id, p.idx, p.rid, p.kind, p.retain_until, p.method, p.basis, p.direction, p.created_at, p.subject_hmac, p.scope, p.controller"
 # What has a last day is on the shelves up to that day's month; what has none is due only if an extension gave it one.
 _CANDIDATES: Final = f"""
     SELECT {_NARROW} FROM payload p WHERE p.shelf <= %(month)s AND p.retain_until < %(before)s
@@ -65,7 +65,7 @@ _CHOSEN: Final = f"""
 """  # noqa: S608  # constants
 _DUE: Final = f"""
     SELECT c.shelf, c.log_id, c.idx, c.rid::text, c.kind, c.retain_until, u.until, {_EXTENDED}, {_HOLDS}, c.method, c.basis,
-        c.direction, c.created_at, c.subject_hmac, c.scope::text
+        c.direction, c.created_at, c.subject_hmac, c.scope::text, c.controller
     FROM ({{candidates}}) c {_STANDING}
     WHERE u.until < %(before)s AND {{after}}
     ORDER BY c.shelf, c.log_id, c.idx LIMIT %(limit)s
@@ -90,6 +90,7 @@ class DueRow(NamedTuple):
     created_at: datetime
     subject_hmac: bytes | None
     scope: str | None
+    controller: str | None
 
     @property
     def key(self) -> Key:

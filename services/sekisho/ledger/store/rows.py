@@ -177,6 +177,7 @@ class PurgeRow(NamedTuple):
     direction: str | None
     created_on: date
     disclosable: bool
+    controller: str | None = None
 
 
 class Purged(NamedTuple):
@@ -191,3 +192,4 @@ class Purged(NamedTuple):
     direction: str | None
     created_on: date
     disclosable: bool
+    controller: str | None

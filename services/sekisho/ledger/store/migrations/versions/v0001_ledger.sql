@@ -158,6 +158,8 @@ CREATE TABLE purged (
     disclosable boolean NOT NULL,
     direction text,
     subject_hmac bytea,
+    -- who kept it: to the person its own controller alone tells of it
+    controller text,
     PRIMARY KEY (log_id, idx),
     FOREIGN KEY (act_log, act_idx) REFERENCES leaf
 );
