@@ -85,6 +85,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.told: list[str] = []
+        self.style: list[str] = []
         self._style = False
         self.feed(text)
 
@@ -93,8 +94,7 @@ class Page(HTMLParser):
         self._style = tag == "style"
 
     def handle_data(self, data: str) -> None:
-        if not self._style:
-            self.told.append(data)
+        (self.style if self._style else self.told).append(data)
 
 
 def skeleton(found: Page) -> list[object]:
@@ -144,6 +144,11 @@ def test_html_holds_text_as_text(text: str) -> None:
     found = Page(notice_html(hostile(text)))
     assert {tag for tag, _ in found.tags} <= set(TAGS)
     assert skeleton(found) == skeleton(Page(notice_html(hostile("x"))))
+    metas = [attrs for tag, attrs in found.tags if tag == "meta"]
+    assert {name for attrs in metas for name in attrs} == {"charset", "http-equiv", "name", "content"}
+    [author] = [attrs["content"] for attrs in metas if attrs.get("name") == "author"]
+    assert author == shown(text)
+    assert re.search(r'bottom-left \{ content: "(\\[0-9a-f]{6}|[^\W_])*" \} \}\s*\Z', "".join(found.style))
     for line in shown(text).split("\n"):
         assert line in "".join(found.told)
 
