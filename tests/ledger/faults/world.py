@@ -90,12 +90,16 @@ class World:
     @property
     def setup(self) -> PublishSetup:
         """Every checkpoint is entered in the log of logs at once."""
-        return PublishSetup(ORIGIN, self.published, KeyPlaces(self.folder / "keys"), meta_seconds=0.5, grace_seconds=5)
+        return PublishSetup(
+            ORIGIN, self.published, KeyPlaces(self.folder / "keys"), meta_seconds=0.5, grace_seconds=5
+        )
 
     async def publisher(self, conn: connection.Connection) -> Publisher:
         """The product's, with this world's clock."""
         steady = iter(range(1_000_000))
-        return await open_publisher(conn, self.setup, Clocks(self.now, lambda: float(next(steady))), NoEvents())
+        return await open_publisher(
+            conn, self.setup, Clocks(self.now, lambda: float(next(steady))), NoEvents()
+        )
 
     async def publish(self) -> None:
         """Signs and publishes all."""
@@ -171,11 +175,15 @@ class Making:
         await self.records(0, 560)
         await self.records(1, 30)
         await self.records(0, 3, method="batch", agreement="AG-1")
-        await self.records(1, 2, method="contract", document="DOC-1", subject={"id": "C-000001", "kind": "individual"})
+        await self.records(
+            1, 2, method="contract", document="DOC-1", subject={"id": "C-000001", "kind": "individual"}
+        )
         await self.unreadable(1)
         await self.policy("C-000003", None)
-        held = await place(world.keeping, Named(subject_id=HELD_SUBJECT), self.pseudonyms.subject(HELD_SUBJECT), WHY)
-        released = await place(world.keeping, Named(subject_id="C-000008"), self.pseudonyms.subject("C-000008"), WHY)
+        await place(world.keeping, Named(subject_id=HELD_SUBJECT), self.pseudonyms.subject(HELD_SUBJECT), WHY)
+        released = await place(
+            world.keeping, Named(subject_id="C-000008"), self.pseudonyms.subject("C-000008"), WHY
+        )
         await world.publish()
         world.at = datetime(2023, 2, 1, 1, tzinfo=UTC)
         await self.records(0, 45)
@@ -191,7 +199,8 @@ class Making:
         world.at = datetime(2026, 3, 20, 3, tzinfo=UTC)
         await self.records(1, 10)
         done = await purge(world.keeping, rewrite=False)
-        assert done.purged > 500 and done.held > 5, (done, held)
+        assert done.purged > 500
+        assert done.held > 5
         world.at = ENDED
         await self.records(0, 10)
         await self.records(1, 10)
@@ -207,7 +216,11 @@ class Making:
             self.number += 1
             document = record_document(self.number, at, **told)
             value = json.dumps(document, ensure_ascii=False, indent=1).encode()
-            messages.append(self._message("records", partition, document["subject"]["id"], value, "sekisho.provision.recorded.v1"))
+            messages.append(
+                self._message(
+                    "records", partition, document["subject"]["id"], value, "sekisho.provision.recorded.v1"
+                )
+            )
         taken = self.reader.take(messages)
         assert all(each.particulars is not None for each in taken), taken[0].problem
         await self._write(self._source("records", partition), taken, stated(taken))
@@ -225,7 +238,9 @@ class Making:
             "event_id": f"ev-{until}", "subject_id": subject, "concluded_at": concluded, "organization": "post-office",
             "operator": None, "branch": None, "product": "P-1", "insurance_until": until, "consent_id": "CS-1",
         }  # fmt: skip
-        message = self._message("outcomes", 0, subject, json.dumps(outcome).encode(), "sekisho.solicitation.concluded.v1")
+        message = self._message(
+            "outcomes", 0, subject, json.dumps(outcome).encode(), "sekisho.solicitation.concluded.v1"
+        )
         policy = read_policy(message, self.pseudonyms)
         told = body(policy, [{"decision_id": f"d-{until}", "subject_id": subject, "effect": "allow"}], ())
         salt = os.urandom(32)
@@ -243,7 +258,9 @@ class Making:
         """The database notes by its own clock when it opened a log; which keys are listed for the log goes by that."""
         with psycopg.connect(self.world.url, autocommit=True) as admin:
             admin.execute("ALTER TABLE sekisho_ledger.log DISABLE TRIGGER append_only")
-            admin.execute("UPDATE sekisho_ledger.log SET opened_at = make_timestamptz(coalesce(year, 2022), 1, 2, 0, 0, 0)")
+            admin.execute(
+                "UPDATE sekisho_ledger.log SET opened_at = make_timestamptz(coalesce(year, 2022), 1, 2, 0, 0, 0)"
+            )
             admin.execute("ALTER TABLE sekisho_ledger.log ENABLE ALWAYS TRIGGER append_only")
 
     async def rotate(self) -> None:
@@ -255,14 +272,18 @@ class Making:
 
     def _source(self, kind: Any, partition: int) -> Source:
         topic = "sekisho-provision-records" if kind == "records" else "sekisho-solicitation-outcomes"
-        return Source(kind, Partition(topic, partition), TOPIC_ID if kind == "records" else OUTCOMES_ID, ORIGIN)
+        return Source(
+            kind, Partition(topic, partition), TOPIC_ID if kind == "records" else OUTCOMES_ID, ORIGIN
+        )
 
     def _message(self, topic: str, partition: int, key: str, value: bytes, type_: str) -> Any:
         headers = (
             ("ce_specversion", b"1.0"), ("ce_type", type_.encode()), ("ce_id", b"1"), ("ce_source", b"/test"),
             ("ce_time", b"2022-11-01T00:00:00Z"), ("content-type", b"application/json"),
         )  # fmt: skip
-        return Message(topic, partition, self.world.next_offset(topic, partition), key.encode(), value, 0, headers)
+        return Message(
+            topic, partition, self.world.next_offset(topic, partition), key.encode(), value, 0, headers
+        )
 
     async def _write(self, source: Source, taken: Sequence[Taken], changes: Any) -> None:
         at = self.world.now()
@@ -274,7 +295,9 @@ class Making:
             async with connection.transaction(conn, keeping="shared"):
                 known = Known(
                     scope_of,
-                    await states(conn, tuple(scope_of.values()), opening(changes, scope_of)) if scope_of else {},
+                    await states(conn, tuple(scope_of.values()), opening(changes, scope_of))
+                    if scope_of
+                    else {},
                     (await holds.active_holds(conn)).holds,
                 )
                 moment = Moment(self.world.now(), lambda: str(uuid.uuid4()))
@@ -294,4 +317,3 @@ WHY: Final = Statement("a court asks", "op-7")
 
 def _record_id(number: int) -> str:
     return str(uuid.UUID(bytes=sha256(f"record {number}".encode()).digest()[:16]))
-

@@ -26,6 +26,7 @@ from sekisho.ledger.verify.published import CHECKPOINT, KEYS, log_path
 from sekisho.ledger.verify.signed import Signed, newest, read_signed, written
 from sekisho.ledger.verify.sources import LogRow, Opening, Place, Source
 from sekisho.ledger.verify.trees import LogTree, SpanTree, spans
+from sekisho.ledger.verify.trust import unverified
 
 FORMAT: Final = 1
 PROOFS: Final = "proofs"
@@ -111,6 +112,8 @@ class _Export:
         late = self._late_purges(logs, ends)
         for log in logs:
             self._log(log, signed[log.origin], ends[log.origin], late.get(log.origin, set()))
+        for origin, note in self._source.orphans():
+            self._put(f"{CHECKPOINTS}/{flat(log_path(origin))}/{unverified(note).size}", note)
         missing = self._plan.redaction.records - self._done.found
         if missing:
             raise ExportError(f"no record {min(map(str, missing))} is in the ledger: nothing was exported")

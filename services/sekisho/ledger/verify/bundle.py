@@ -122,6 +122,15 @@ class Bundle:
             yield StoredCheckpoint(file.read_bytes(), f"{CHECKPOINTS}/{flat(path)}/{file.name}")
         yield StoredCheckpoint((self._folder / path / CHECKPOINT).read_bytes(), f"{path}/{CHECKPOINT}")
 
+    def orphans(self) -> Iterator[tuple[str, bytes]]:
+        """Those in folders of logs that the bundle does not have."""
+        known, folders = {flat(path) for path, _ in self._notes()}, self._folder / CHECKPOINTS
+        for folder in sorted(folders.iterdir()) if folders.is_dir() else ():
+            if folder.name not in known:
+                for file in folder.iterdir():
+                    note = file.read_bytes()
+                    yield unverified(note).origin, note
+
     def payloads(self, log: LogRow, low: int, high: int) -> Iterator[PayloadRow]:
         """Each file of the range."""
         folder = self._folder / PAYLOADS / log_path(log.origin)
@@ -166,10 +175,8 @@ class Bundle:
             log = file.parent.relative_to(self._folder / PAYLOADS).as_posix()
             if file.is_file() and (not file.stem.isdecimal() or int(file.stem) >= known.get(log, 0)):
                 yield "payload.unaccounted", log, f"{file.name} belongs to no leaf"
-        folders = self._folder / CHECKPOINTS
-        for folder in folders.iterdir() if folders.is_dir() else ():
-            if folder.name not in {flat(path) for path in known}:
-                yield "log.missing", folder.name, f"{CHECKPOINTS}/{folder.name} has checkpoints of it"
+        for origin, note in self.orphans():
+            yield "log.missing", origin, f"{CHECKPOINTS} has one of it with {unverified(note).size} leaves"
 
     def _manifest(self) -> Iterator[tuple[str, str, str]]:
         path = self._folder / MANIFEST

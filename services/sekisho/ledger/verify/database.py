@@ -193,6 +193,10 @@ class Database:
         if log.origin in self._signed:
             yield StoredCheckpoint(self._signed[log.origin], "the published checkpoint")
 
+    def orphans(self) -> Iterator[tuple[str, bytes]]:
+        """What is published of logs that the database does not have."""
+        return ((origin, note) for origin, note in sorted(self._signed.items()) if origin not in self._ids)
+
     def payloads(self, log: LogRow, low: int, high: int) -> Iterator[PayloadRow]:
         """By chunks."""
         number = self._ids[log.origin]
@@ -231,5 +235,5 @@ class Database:
             for log_id, count, low, high in self._rows(query):
                 where = self._origins.get(log_id, f"log {log_id}")
                 yield kind, where, f"{count} {what} from index {low} to {high} stand outside their log"
-        for origin in sorted(set(self._signed) - set(self._ids)):
+        for origin, _ in self.orphans():
             yield "log.missing", origin, "its checkpoint is published, but the database has no such log"

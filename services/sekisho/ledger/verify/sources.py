@@ -145,6 +145,9 @@ class Source(Protocol):
     def checkpoints(self, log: LogRow) -> Iterator[StoredCheckpoint]:
         """Every checkpoint of the log."""
 
+    def orphans(self) -> Iterator[tuple[str, bytes]]:
+        """Checkpoints of logs that are not there: origin and note."""
+
     def payloads(self, log: LogRow, low: int, high: int) -> Iterator[PayloadRow]:
         """The stored payloads of the range, by index."""
 

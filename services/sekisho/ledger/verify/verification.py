@@ -176,13 +176,7 @@ class _Verification:
         self._acts.check_holds(self._found)
         self._acts.check_targets({origin: log.size for origin, log in self._logs.items()}, self._found)
         for origin, demands in entered.items():
-            if origin not in self._logs:
-                self._found.add(
-                    "log.missing",
-                    origin,
-                    None,
-                    f"{demands[-1].where} enters it with {demands[-1].size} leaves",
-                )
+            self._check_entered(origin, demands)
         for kind, where, told in self._source.unaccounted():
             self._found.add(kind, where, None, told)
         for origin, joined in self._joined.items():
@@ -194,6 +188,22 @@ class _Verification:
             derived = self._source.derived(joined.log)
             if derived is not None:
                 check_derived(origin, derived, joined.others, self._acts, self._found)
+
+    def _check_entered(self, origin: str, demands: Sequence[Demand]) -> None:
+        """What the log of logs enters is there: the log, and each checkpoint of it as it was signed."""
+        if origin not in self._logs:
+            told = f"{demands[-1].where} enters it with {demands[-1].size} leaves"
+            self._found.add("log.missing", origin, None, told)
+            return
+        signed = {each.size for each in self._checkpoints[origin]}
+        for each in demands:
+            if each.size not in signed:
+                self._found.add(
+                    "checkpoint.missing",
+                    origin,
+                    each.size,
+                    f"{each.where} enters it; the signed note is gone",
+                )
 
     def _check_predecessor_root(self, joined: Joined) -> None:
         """A log's genesis names the root at which the log before it was closed."""
