@@ -47,6 +47,14 @@ _UNREACHABLE = {
 }
 
 
+def topic_id(told: str) -> str:
+    """A topic's id in Kafka's own form (Base64, URL-safe, unpadded): librdkafka tells it with `+` and `/`.
+
+    It stands in the names of logs, keys and folders, which have no plus, and a slash only between their parts.
+    """
+    return told.replace("+", "-").replace("/", "_").rstrip("=")
+
+
 class KafkaAdmin:
     """Topics and groups of one cluster. Connects at the first call."""
 
@@ -63,7 +71,7 @@ class KafkaAdmin:
         return {
             name: TopicDescription(
                 name,
-                str(topic.topic_id),
+                topic_id(str(topic.topic_id)),
                 len(topic.partitions),
                 configs[name],
                 min(len(partition.replicas) for partition in topic.partitions),
