@@ -31,6 +31,8 @@ from sekisho.ledger.store.retention import DueCounts, DueRow, Key, due, due_coun
 from sekisho.ledger.store.rows import PurgeRow
 
 log = structlog.get_logger()
+_PAGE: Final = 10_000
+"""Rows looked for at once: each look passes over what was deleted before it in this run (40 ms at 20,000, 60 ms at 40,000)."""
 PURGING_LOCK: Final = 4_849_236_504
 """The session lock of whoever purges; those below it are the store's and the publisher's."""
 _EXCLUDED: Final = """
@@ -119,20 +121,20 @@ class _Run:
 
     async def through(self, day: date | None, on_progress: Callable[[int, int], None] | None) -> int:
         """Batch after batch, in the order of their shelves; how many were deleted."""
-        purged = 0
+        purged, size = 0, self._keeping.batch
         after: Key | None = None
         while day is not None and purged < self._limit:
-            page = await due(
-                self._conn, day, limit=min(self._keeping.batch, self._limit - purged), after=after
-            )
+            page = await due(self._conn, day, limit=_PAGE, after=after)
             if not page:
                 break
             after = page[-1].key
-            wanted = [row.key for row in page if not row.holds]
-            if wanted:
-                purged += await self.batch(day, wanted)
-            if on_progress is not None:
-                on_progress(purged, self._limit)
+            wanted = [each.key for each in page if not each.holds]
+            for start in range(0, len(wanted), size):
+                if purged >= self._limit:
+                    break
+                purged += await self.batch(day, wanted[start : start + min(size, self._limit - purged)])
+                if on_progress is not None:
+                    on_progress(purged, self._limit)
         return purged
 
     async def batch(self, day: date | None, wanted: Sequence[Key]) -> int:
