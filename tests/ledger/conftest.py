@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from local_postgres import fresh_database, in_database
 from sekisho.ledger.store.schema import migrate
@@ -18,7 +19,7 @@ def ledger_template(database_server: str) -> Iterator[str]:
     """The name of a migrated database that others are copied from: 0.05 s each, instead of a migration's 0.4 s."""
     with fresh_database(database_server) as url:
         migrate(url)
-        yield url.rpartition("/")[2].partition("?")[0]
+        yield str(conninfo_to_dict(url)["dbname"])
 
 
 @pytest.fixture
