@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -49,7 +49,7 @@ class Client:
     async def json(self, path: str, status: int = 200) -> Any:
         """A JSON answer of this status."""
         found, body, headers = await self.ask(path)
-        assert found == status, body
+        assert found == status, (path, body)
         assert headers["Content-Type"] == "application/json; charset=utf-8"
         return json.loads(body)
 
@@ -127,28 +127,38 @@ async def test_the_logs_are_listed(client: Client) -> None:
     assert found["origin"] == ORIGIN
 
 
-@pytest.mark.parametrize(
-    ("index", "size"), [(0, 1), (0, 557), (255, 256), (256, 257), (299, 300), (123, 431), (556, 557)]
-)
-async def test_inclusion_proofs_hold_at_any_size(client: Client, index: int, size: int) -> None:
+INCLUDED: Final[list[tuple[int, int]]] = [
+    (0, 1),
+    (0, 557),
+    (255, 256),
+    (256, 257),
+    (299, 300),
+    (123, 431),
+    (556, 557),
+]
+
+
+async def test_inclusion_proofs_hold_at_any_size(client: Client) -> None:
     """Also for sizes that were never signed: the partial tiles of the published tree hold their beginnings."""
-    told = await client.json(f"/proof/inclusion?log={LOG}&index={index}&size={size}")
-    proof = [b64decode(each) for each in told["proof"]]
-    root = await true_root(client.ground, size)
-    assert b64decode(told["root"]) == root
-    verify_inclusion(b64decode(told["leaf_hash"]), index, size, proof, root)
+    for index, size in INCLUDED:
+        told = await client.json(f"/proof/inclusion?log={LOG}&index={index}&size={size}")
+        proof = [b64decode(each) for each in told["proof"]]
+        root = await true_root(client.ground, size)
+        assert b64decode(told["root"]) == root
+        verify_inclusion(b64decode(told["leaf_hash"]), index, size, proof, root)
 
 
-@pytest.mark.parametrize(
-    ("old", "size"), [(0, 557), (1, 557), (256, 300), (300, 557), (299, 431), (557, 557)]
-)
-async def test_consistency_proofs_hold_between_any_sizes(client: Client, old: int, size: int) -> None:
+EXTENDED: Final[list[tuple[int, int]]] = [(0, 557), (1, 557), (256, 300), (300, 557), (299, 431), (557, 557)]
+
+
+async def test_consistency_proofs_hold_between_any_sizes(client: Client) -> None:
     """From any earlier tree to any later one."""
-    told = await client.json(f"/proof/consistency?log={LOG}&from={old}&to={size}")
-    proof = [b64decode(each) for each in told["proof"]]
-    roots = [await true_root(client.ground, each) for each in (old, size)]
-    assert [b64decode(told["from_root"]), b64decode(told["to_root"])] == roots
-    verify_consistency(old, size, roots[0], roots[1], proof)
+    for old, size in EXTENDED:
+        told = await client.json(f"/proof/consistency?log={LOG}&from={old}&to={size}")
+        proof = [b64decode(each) for each in told["proof"]]
+        roots = [await true_root(client.ground, each) for each in (old, size)]
+        assert [b64decode(told["from_root"]), b64decode(told["to_root"])] == roots
+        verify_consistency(old, size, roots[0], roots[1], proof)
 
 
 async def true_root(ground: Ground, size: int) -> bytes:
@@ -199,46 +209,46 @@ async def test_a_record_that_is_not_held_has_no_proof(client: Client) -> None:
         assert (await client.json(f"/proof/record/{record}", 404))["error"] == "no_such_record"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../keys/signing.key",
-        "/%2e%2e/keys/signing.key",
-        "/..%2fkeys%2fsigning.key",
-        f"/{LOG}/../../../../keys/checkpoint",
-        f"/{LOG}/%2e%2e/checkpoint",
-        "/%2e%2e/checkpoint",
-        "/..%2f..%2fetc/checkpoint",
-        "//etc/checkpoint",
-        "/%2fetc/checkpoint",
-        "/./checkpoint",
-        "/%00/checkpoint",
-        f"/{LOG}/tile/../checkpoint",
-        f"/{LOG}/tile/0/..%2f..%2f..%2f..%2fkeys%2fsigning.key",
-        f"/{LOG}/tile/0/%2e%2e/000",
-        f"/{LOG}/tile/0/0",
-        f"/{LOG}/tile/0/999",
-        f"/{LOG}/tile/00/000",
-        f"/{LOG}/tile/0/000/x",
-        f"/{LOG}/tile/0/000.p/256",
-        f"/{LOG}/tile/0/000.p",
-        f"/{LOG}/tile",
-        f"/{LOG}",
-        "/provision-records/checkpoint",
-        "/" + "a/" * 200 + "checkpoint",
-        "/keys/",
-        "/",
-        "/metrics",
-        "/signing.key",
-    ],
-)
-async def test_nothing_else_is_served(client: Client, path: str) -> None:
+ELSEWHERE: Final[list[str]] = [
+    "/../keys/signing.key",
+    "/%2e%2e/keys/signing.key",
+    "/..%2fkeys%2fsigning.key",
+    f"/{LOG}/../../../../keys/checkpoint",
+    f"/{LOG}/%2e%2e/checkpoint",
+    "/%2e%2e/checkpoint",
+    "/..%2f..%2fetc/checkpoint",
+    "//etc/checkpoint",
+    "/%2fetc/checkpoint",
+    "/./checkpoint",
+    "/%00/checkpoint",
+    f"/{LOG}/tile/../checkpoint",
+    f"/{LOG}/tile/0/..%2f..%2f..%2f..%2fkeys%2fsigning.key",
+    f"/{LOG}/tile/0/%2e%2e/000",
+    f"/{LOG}/tile/0/0",
+    f"/{LOG}/tile/0/999",
+    f"/{LOG}/tile/00/000",
+    f"/{LOG}/tile/0/000/x",
+    f"/{LOG}/tile/0/000.p/256",
+    f"/{LOG}/tile/0/000.p",
+    f"/{LOG}/tile",
+    f"/{LOG}",
+    "/provision-records/checkpoint",
+    "/" + "a/" * 200 + "checkpoint",
+    "/keys/",
+    "/",
+    "/metrics",
+    "/signing.key",
+]
+
+
+async def test_nothing_else_is_served(client: Client) -> None:
     """No way out of the published folder, no folder, no tile written in another way: 404 as JSON."""
-    status, body, headers = await client.ask(path)
-    assert status == 404, body
-    assert headers["Content-Type"] == "application/json; charset=utf-8"
-    assert set(json.loads(body)) == {"error", "message"}
-    assert b"PRIVATE" not in body
+    for path in ELSEWHERE:
+        status, body, headers = await client.ask(path)
+        assert status == 404, (path, body)
+        assert headers["Content-Type"] == "application/json; charset=utf-8"
+        assert set(json.loads(body)) == {"error", "message"}
+        assert b"PRIVATE" not in body
 
 
 async def test_a_link_out_of_the_folder_has_no_name(client: Client) -> None:
@@ -248,42 +258,45 @@ async def test_a_link_out_of_the_folder_has_no_name(client: Client) -> None:
     assert (await client.ask("/.keys/checkpoint"))[0] == 404
 
 
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        ("/proof/inclusion", 400),
-        (f"/proof/inclusion?log={LOG}&index=1", 400),
-        (f"/proof/inclusion?log={LOG}&index=1&size=5&size=6", 400),
-        (f"/proof/inclusion?log={LOG}&index=1&size=5&more=1", 400),
-        (f"/proof/inclusion?log={LOG}&index=-1&size=5", 400),
-        (f"/proof/inclusion?log={LOG}&index=1&size=", 400),
-        (f"/proof/inclusion?log={LOG}&index=1&size=1e9", 400),
-        (f"/proof/inclusion?log={LOG}&index=1&size={'9' * 1000}", 400),
-        (f"/proof/inclusion?log={LOG}&index=%D9%A1&size=5", 400),
-        (f"/proof/inclusion?log={LOG}&index=5&size=5", 404),
-        (f"/proof/inclusion?log={LOG}&index=5&size=558", 404),
-        (f"/proof/inclusion?log={LOG}&index=5&size=9223372036854775807", 404),
-        ("/proof/inclusion?log=../keys&index=0&size=1", 404),
-        ("/proof/inclusion?log=no/such&index=0&size=1", 404),
-        (f"/proof/consistency?log={LOG}&from=6&to=5", 404),
-        (f"/proof/consistency?log={LOG}&from=5&to=558", 404),
-        (f"/proof/inclusion?log={'a' * 5000}&index=0&size=1", 400),
-    ],
-)
-async def test_a_bad_question_gets_a_clear_answer(client: Client, path: str, status: int) -> None:
+BAD_QUESTIONS: Final[list[tuple[str, int]]] = [
+    ("/proof/inclusion", 400),
+    (f"/proof/inclusion?log={LOG}&index=1", 400),
+    (f"/proof/inclusion?log={LOG}&index=1&size=5&size=6", 400),
+    (f"/proof/inclusion?log={LOG}&index=1&size=5&more=1", 400),
+    (f"/proof/inclusion?log={LOG}&index=-1&size=5", 400),
+    (f"/proof/inclusion?log={LOG}&index=1&size=", 400),
+    (f"/proof/inclusion?log={LOG}&index=1&size=1e9", 400),
+    (f"/proof/inclusion?log={LOG}&index=1&size={'9' * 1000}", 400),
+    (f"/proof/inclusion?log={LOG}&index=%D9%A1&size=5", 400),
+    (f"/proof/inclusion?log={LOG}&index=5&size=5", 404),
+    (f"/proof/inclusion?log={LOG}&index=5&size=558", 404),
+    (f"/proof/inclusion?log={LOG}&index=5&size=9223372036854775807", 404),
+    ("/proof/inclusion?log=../keys&index=0&size=1", 404),
+    ("/proof/inclusion?log=no/such&index=0&size=1", 404),
+    (f"/proof/consistency?log={LOG}&from=6&to=5", 404),
+    (f"/proof/consistency?log={LOG}&from=5&to=558", 404),
+    (f"/proof/inclusion?log={'a' * 5000}&index=0&size=1", 400),
+]
+
+
+async def test_a_bad_question_gets_a_clear_answer(client: Client) -> None:
     """Missing, double, negative, endless or unknown: 400 or 404, never 500."""
-    found, body, _ = await client.ask(path)
-    assert found == status, body
+    for path, status in BAD_QUESTIONS:
+        found, body, _ = await client.ask(path)
+        assert found == status, (path, body)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_it_only_reads(client: Client, method: str) -> None:
+METHODS: Final[list[str]] = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+
+
+async def test_it_only_reads(client: Client) -> None:
     """Every other method is refused."""
-    for path in (f"/{LOG}/checkpoint", "/logs", "/proof/inclusion"):
-        status, body, headers = await client.ask(path, method)
-        assert status == 405
-        assert headers["Allow"] == "GET, HEAD"
-        assert json.loads(body)["error"] == "method_not_allowed"
+    for method in METHODS:
+        for path in (f"/{LOG}/checkpoint", "/logs", "/proof/inclusion"):
+            status, body, headers = await client.ask(path, method)
+            assert status == 405
+            assert headers["Allow"] == "GET, HEAD"
+            assert json.loads(body)["error"] == "method_not_allowed"
 
 
 async def test_damaged_files_are_told_as_damaged(client: Client) -> None:

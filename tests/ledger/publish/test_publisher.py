@@ -11,6 +11,7 @@ import pytest
 from ledger.publish.ground import LOG, ORIGIN, OTHER, Ground
 from ledger.publish.reading import nodes, published_root
 from sekisho.ledger import leaves
+from sekisho.ledger.ingest import acceptance, clock
 from sekisho.ledger.merkle.checkpoint import Checkpoint
 from sekisho.ledger.merkle.proofs import consistency_proof, verify_consistency
 from sekisho.ledger.merkle.tiles import changed_bundles, decode_bundle
@@ -297,6 +298,28 @@ async def test_a_clock_that_is_behind_signs_nothing(ground: Ground) -> None:
     assert ground.checkpoint().size == 6
     times = [row.signed_at for row in await entries.checkpoints(ground.conn) if row.root]
     assert times == sorted(times)
+
+
+async def test_an_accepted_step_back_of_the_clock_is_signed(ground: Ground) -> None:
+    """The clock was a day ahead: with an operator's `clock` act the ledger goes on; a later step back is not covered by it."""
+    await ground.grow(3)
+    publisher = await ground.publish()
+    await ground.grow(3)
+    ground.clock.at -= timedelta(days=1)
+    with pytest.raises(ClockBehindError, match="accept-clock"):
+        await publisher.publish(ground.conn)
+    clocks = clock.Clocks(ground.clock.now, ground.clock.steady)
+    said = acceptance.Statement("operator-7", "the clock was a day ahead")
+    await acceptance.accept_clock(ground.conn, ORIGIN, clocks, said)
+    for _ in range(2):
+        await ground.grow(3)
+        await publisher.publish(ground.conn, enter_all=True)
+    assert ground.checkpoint().size == 12
+    assert (await ground.publish()).stopped == {}
+    ground.clock.at -= timedelta(days=1)
+    await ground.grow(3)
+    with pytest.raises(ClockBehindError):
+        await publisher.publish(ground.conn)
 
 
 async def test_a_full_disk_is_no_loss(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from sekisho.ledger.store import acts as act_rows
 from sekisho.ledger.store import logs as log_rows
 from sekisho.ledger.store.append import ensure_shelves
 from sekisho.ledger.store.connection import Connection, transaction
-from sekisho.ledger.store.entries import leaf_chunks
+from sekisho.ledger.store.entries import leaf_chunks, newest_checkpoint_time
 from sekisho.ledger.store.rows import PayloadRow
 from sekisho.log.port import Log, Partition, TopicDescription
 
@@ -46,6 +46,8 @@ async def accept_clock(conn: Connection, origin: str, clocks: Clocks, said: Stat
     """
     now = clocks.wall()
     newest = [head.last_at for _, head in await log_rows.heads(conn) if head.last_at is not None]
+    signed_at = await newest_checkpoint_time(conn)
+    newest += [] if signed_at is None else [signed_at]  # after the leaf that it covers
     was = max(newest, default=now)
     if was <= now:
         raise NothingToAcceptError("this machine's clock is not behind the ledger's newest time")

@@ -17,6 +17,8 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 import structlog
 
+from sekisho.ledger.ingest.acceptance import newest_accepted_clock
+from sekisho.ledger.ingest.clock import Accepted
 from sekisho.ledger.merkle.checkpoint import Checkpoint, sign_checkpoint
 from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH
 from sekisho.ledger.publish import key_history, meta, opening
@@ -122,6 +124,7 @@ class Publisher:
         self._published = opened.published
         self._entered = opened.entered
         self._entered_at: float | None = None
+        self._accepted: Accepted | None = None
         self._listed: tuple[str, ...] | None = None
         """The origins whose keys `keys` lists."""
 
@@ -145,7 +148,7 @@ class Publisher:
 
     async def sign(self, conn: Connection, states: Sequence[LogState], *, enter_all: bool) -> None:
         """Sign and keep what grew; then the log of logs. Within `publishing`."""
-        at = self.now(states)
+        at = await self.now(conn, states)
         shards = [state for state in states if state.kind != meta.KIND]
         async with transaction(conn):
             grown = await self._sign_grown(conn, shards, at)
@@ -203,18 +206,25 @@ class Publisher:
             raise AlteredLogError(state.origin, "the root beside its newest checkpoint is not the signed one")
         return known
 
-    def now(self, states: Sequence[LogState]) -> datetime:
-        """The time to sign with: never before the newest that the ledger has signed. Raises ClockBehindError."""
+    async def now(self, conn: Connection, states: Sequence[LogState]) -> datetime:
+        """The time to sign with: not before the newest that the ledger has signed, unless an operator accepted a step back.
+
+        Raises ClockBehindError.
+        """
         now = self._clocks.now()
         times = [state.newest.signed_at for state in states if state.newest is not None]
         times += [state.head.last_at for state in states if state.kind == meta.KIND and state.head.last_at]
         newest = max(times, default=now)
-        if newest - now > timedelta(seconds=self.setup.clock_skew_seconds):
-            raise ClockBehindError(
-                f"this machine's clock says {now:%Y-%m-%dT%H:%M:%SZ}, but the ledger signed at {newest:%Y-%m-%dT%H:%M:%SZ} already: set "
-                "the clock right. If the ledger's time was the wrong one, wait until it has come"
-            )
-        return max(now, newest)
+        if newest - now <= timedelta(seconds=self.setup.clock_skew_seconds):
+            return max(now, newest)
+        if not _explains(self._accepted, newest, now):
+            self._accepted = await newest_accepted_clock(conn)
+        if _explains(self._accepted, newest, now):
+            return now
+        raise ClockBehindError(
+            f"this machine's clock says {now:%Y-%m-%dT%H:%M:%SZ}, but the ledger signed at {newest:%Y-%m-%dT%H:%M:%SZ} already: set "
+            "the clock right; where the ledger's time was the wrong one, accept the step with `sekisho ledger accept-clock --reason`"
+        )
 
     def _kept(self, grown: dict[int, tuple[LogState, Edge, CheckpointRow]]) -> None:
         """After the commit: what is signed is remembered and told."""
@@ -314,3 +324,8 @@ class Publisher:
     def folder_of(self, origin: str) -> str:
         """The folder of a log's files, among the published ones."""
         return origin.removeprefix(f"{self.setup.origin}/")
+
+
+def _explains(accepted: Accepted | None, newest: datetime, now: datetime) -> bool:
+    """Whether the step back that an operator accepted leads from the ledger's newest time to before now."""
+    return accepted is not None and accepted.was >= newest and accepted.now <= now

@@ -72,7 +72,7 @@ async def complete(conn: Connection, publisher: Publisher, key: SigningKey) -> N
     lost = not publisher.signers
     old = tuple(signer for signer in publisher.signers if signer.public != key.public)
     states = await log_states(conn)
-    at = publisher.now(states)
+    at = await publisher.now(conn, states)
     publisher.history = publisher.history.begun(key.public, at)
     publisher.signers = (*old, key)
     await _write_history(conn, publisher)
@@ -86,7 +86,7 @@ async def complete(conn: Connection, publisher: Publisher, key: SigningKey) -> N
         )
     await asyncio.to_thread(retire_old, publisher.setup.places, key)
     publisher.signers = (key,)
-    publisher.history = publisher.history.ended(publisher.now(await log_states(conn)), lost=lost)
+    publisher.history = publisher.history.ended(await publisher.now(conn, await log_states(conn)), lost=lost)
     await _write_history(conn, publisher)
     _log.warning("signing_key_changed", lost=lost)
 
@@ -120,7 +120,7 @@ async def _enter(conn: Connection, publisher: Publisher, key: SigningKey, statem
             "the ledger has not begun yet: there is no key to change. Start `sekisho ledger` first"
         )
     try:
-        await meta.enter_key(conn, own, key.public, statement, publisher.now(states))
+        await meta.enter_key(conn, own, key.public, statement, await publisher.now(conn, states))
     except AlteredLogError as error:
         raise RotationError(f"the key is not changed: {error}") from error
 
@@ -134,7 +134,7 @@ async def _sign_again(conn: Connection, publisher: Publisher, key: SigningKey) -
                 continue
             edge = await publisher.edge(conn, state)
             # later than the one before it, since that is what tells them apart
-            at = max(publisher.now(states), state.newest.signed_at + timedelta(microseconds=1))
+            at = max(await publisher.now(conn, states), state.newest.signed_at + timedelta(microseconds=1))
             await put_checkpoint(conn, publisher.checkpoint(state, edge, at))
 
 
