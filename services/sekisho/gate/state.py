@@ -25,8 +25,8 @@ from rocksdict import Rdict, RdictIter, WriteBatch
 
 from sekisho.gate.storage import options
 
-FORMAT: Final = 2
-"""Of the keys and values below; a folder of another format is restored."""
+FORMAT: Final = 3
+"""Of the keys and values below, topic ids among them; a folder of another format is restored."""
 _HELD: Final = ("lock hold by current process", "While lock file")
 """What RocksDB says of a folder that this or another process holds. A corrupt one has a "block checksum mismatch"."""
 _FOLDERS: Final = 8
