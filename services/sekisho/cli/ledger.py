@@ -41,7 +41,8 @@ def ledger(ctx: click.Context) -> int | None:
     \b
     Examples:
       SEKISHO_KAFKA_BOOTSTRAP=localhost:9092 sekisho ledger
-      SEKISHO_KAFKA_BOOTSTRAP=localhost:9092 SEKISHO_DATABASE_URL=postgresql://ledger@db/sekisho sekisho ledger
+      SEKISHO_KAFKA_BOOTSTRAP=localhost:9092 SEKISHO_DATABASE_URL=postgresql://ledger@db/sekisho \\
+        sekisho ledger
       sekisho ledger accept-clock --reason "NTP was broken until 10:00" --by op-0123
     """
     if ctx.invoked_subcommand is not None:
