@@ -99,9 +99,7 @@ def purge(
 
 
 def _overview(settings: Settings, home: LedgerHome, as_of: date | None, rows: int) -> Overview:
-    with _progress("数えています counting") as show:
-        keeping = _keeping(settings, home)
-        return asyncio.run(overview(keeping, as_of=as_of, rows=rows, on_progress=show))
+    return asyncio.run(overview(_keeping(settings, home), as_of=as_of, rows=rows))
 
 
 def _print_overview(table: Overview, *, as_of: bool, as_json: bool) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from sekisho.ledger.keeping.clocks import Clocks
 from sekisho.ledger.keeping.judging import rule
 from sekisho.ledger.keeping.keeping import Keeping
-from sekisho.ledger.store.connection import Connection, row
+from sekisho.ledger.store.connection import row
 from sekisho.ledger.store.holds import all_holds
-from sekisho.ledger.store.retention import DueRow, Key, due, due_counts
+from sekisho.ledger.store.retention import DueGroup, DueRow, due, due_by_hold, due_groups
 
-_PAGE: Final = 5_000
 _OPEN: Final = """
     SELECT count(*) FROM payload p LEFT JOIN LATERAL (
         SELECT true AS extended, e.retain_until FROM extension e JOIN log l USING (log_id)
@@ -75,66 +74,30 @@ class Overview(NamedTuple):
         return sum(each.held for each in self.groups)
 
 
-async def overview(
-    keeping: Keeping,
-    *,
-    as_of: date | None = None,
-    rows: int = 0,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Overview:
+async def overview(keeping: Keeping, *, as_of: date | None = None, rows: int = 0) -> Overview:
     """What is due now by the least clock, or, `as_of`, what would be due on that day if nothing changed until then."""
     async with keeping.session() as conn:
         clocks = await keeping.clocks(conn)
         day = clocks.day if as_of is None else as_of
-        counted = _Counted(rows)
-        if day is not None:
-            await counted.read(conn, day, on_progress)
+        groups = [] if day is None else _groups(await due_groups(conn, day))
+        by_hold = {} if day is None else await due_by_hold(conn, day)
+        first = await due(conn, day, limit=rows) if rows and day is not None else []
         holds = [
-            HeldBy(each.hold, each.at, each.covered, counted.held_by[each.hold])
+            HeldBy(each.hold, each.at, each.covered, by_hold.get(each.hold, 0))
             for each in await all_holds(conn)
             if each.released_at is None
         ]
         found = await row(conn, _OPEN, doing="counting what has no end yet")
-    return Overview(
-        day, clocks, counted.groups(), holds, counted.first, 0 if found is None else int(found[0])
-    )
+    return Overview(day, clocks, groups, holds, first, 0 if found is None else int(found[0]))
 
 
-_Which = tuple[str, str, str, str | None]
-
-
-class _Counted:
-    """Counts of what is due, page after page: however many they are, only the groups stay."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._due: Counter[_Which] = Counter()
-        self._held: Counter[_Which] = Counter()
-        self.held_by: Counter[str] = Counter()
-        self.first: list[DueRow] = []
-
-    async def read(self, conn: Connection, day: date, on_progress: Callable[[int, int], None] | None) -> None:
-        """All that is due on that day."""
-        total = sum(await due_counts(conn, day)) if on_progress is not None else 0
-        after: Key | None = None
-        done = 0
-        while page := await due(conn, day, limit=_PAGE, after=after):
-            after = page[-1].key
-            for each in page:
-                self._add(each)
-            done += len(page)
-            if on_progress is not None:
-                on_progress(done, total)
-
-    def _add(self, each: DueRow) -> None:
-        which = (f"{each.effective:%Y-%m}", each.kind, rule(each.kind, each.basis, each.method), each.method)
-        (self._held if each.holds else self._due)[which] += 1
-        self.held_by.update(each.holds)
-        if len(self.first) < self._rows:
-            self.first.append(each)
-
-    def groups(self) -> list[Group]:
-        """By month, then rule."""
-        found = self._due.keys() | self._held.keys()
-        ordered = sorted(found, key=lambda which: (*which[:3], which[3] or ""))
-        return [Group(*which, self._due[which], self._held[which]) for which in ordered]
+def _groups(found: Iterable[DueGroup]) -> list[Group]:
+    """By month, then kind and rule; several bases rest on one provision."""
+    due: Counter[tuple[str, str, str, str | None]] = Counter()
+    held: Counter[tuple[str, str, str, str | None]] = Counter()
+    for each in found:
+        which = (f"{each.month:%Y-%m}", each.kind, rule(each.kind, each.basis, each.method), each.method)
+        due[which] += each.due
+        held[which] += each.held
+    ordered = sorted(due, key=lambda which: (*which[:3], which[3] or ""))
+    return [Group(*which, due[which], held[which]) for which in ordered]

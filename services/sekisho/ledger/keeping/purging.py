@@ -31,8 +31,8 @@ from sekisho.ledger.store.retention import DueCounts, DueRow, Key, due, due_coun
 from sekisho.ledger.store.rows import PurgeRow
 
 log = structlog.get_logger()
-_PAGE: Final = 10_000
-"""Rows looked for at once: each look passes over what was deleted before it in this run (40 ms at 20,000, 60 ms at 40,000)."""
+_PAGE: Final = 50_000
+"""Rows looked for at once, 30 MB: each look judges all that is left (0.4 s at 100,000), so few looks."""
 PURGING_LOCK: Final = 4_849_236_504
 """The session lock of whoever purges; those below it are the store's and the publisher's."""
 _EXCLUDED: Final = """

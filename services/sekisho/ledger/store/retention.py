@@ -45,6 +45,10 @@ _HOLDS: Final = """
     ARRAY(SELECT h.hold::text FROM hold_cover h WHERE h.log_id = c.log_id AND h.idx = c.idx
         AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold) ORDER BY 1)
 """
+_HELD: Final = """
+    EXISTS (SELECT FROM hold_cover h WHERE h.log_id = c.log_id AND h.idx = c.idx
+        AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold))
+"""
 _NARROW: Final = "p.shelf, p.log_id, p.idx, p.rid, p.kind, p.retain_until, p.method, p.basis, p.direction, p.created_at, p.subject_hmac, p.scope, p.controller"
 # What has a last day is on the shelves up to that day's month; what has none is due only if an extension gave it one.
 _CANDIDATES: Final = f"""
@@ -148,11 +152,44 @@ async def due(
     return [DueRow(*each) for each in await rows(connection, query, values, doing="looking for what is due")]
 
 
+class DueGroup(NamedTuple):
+    """How many payloads of one sort are past their last day, which is in that month (its first day): free, and held."""
+
+    month: date
+    kind: str
+    method: str | None
+    basis: str | None
+    due: int
+    held: int
+
+
+async def due_groups(connection: Connection, before: date) -> list[DueGroup]:
+    """What `due` would list, counted by the month of the last day and by sort, in one pass (`due` reads all anew a page)."""
+    query = f"""
+        SELECT date_trunc('month', u.until)::date, c.kind, c.method, c.basis, count(*) FILTER (WHERE NOT held), count(*) FILTER (WHERE held)
+        FROM ({_CANDIDATES}) c {_STANDING} CROSS JOIN LATERAL (SELECT {_HELD} AS held) h
+        WHERE u.until < %(before)s GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 4, 3
+    """  # noqa: S608  # constants
+    values = {"before": before, "month": before.replace(day=1), "open": OPEN_SHELF}
+    return [DueGroup(*each) for each in await rows(connection, query, values, doing="counting what is due")]
+
+
+async def due_by_hold(connection: Connection, before: date) -> dict[str, int]:
+    """How many payloads past their last day each hold in force keeps."""
+    query = f"""
+        SELECT h.hold::text, count(*) FROM ({_CANDIDATES}) c {_STANDING}
+        JOIN hold_cover h ON h.log_id = c.log_id AND h.idx = c.idx
+        WHERE u.until < %(before)s AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold) GROUP BY 1
+    """  # noqa: S608  # constants
+    values = {"before": before, "month": before.replace(day=1), "open": OPEN_SHELF}
+    return dict(await rows(connection, query, values, doing="counting what is held"))
+
+
 async def due_counts(connection: Connection, before: date) -> DueCounts:
     """How many payloads `due` would list, and how many of them are held."""
     query = f"""
-        SELECT count(*) FILTER (WHERE {_HOLDS} = '{{}}'), count(*) FILTER (WHERE {_HOLDS} <> '{{}}')
-        FROM ({_CANDIDATES}) c {_STANDING} WHERE u.until < %(before)s
+        SELECT count(*) FILTER (WHERE NOT held), count(*) FILTER (WHERE held)
+        FROM ({_CANDIDATES}) c {_STANDING} CROSS JOIN LATERAL (SELECT {_HELD} AS held) h WHERE u.until < %(before)s
     """  # noqa: S608  # constants
     values = {"before": before, "month": before.replace(day=1), "open": OPEN_SHELF}
     found = await rows(connection, query, values, doing="counting what is due")
