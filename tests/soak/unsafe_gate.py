@@ -86,7 +86,7 @@ async def _run(settings: Settings, orders: Path) -> int:
     log = UnsafeLog(bootstrap.make_log(settings), faults)
     watching = asyncio.create_task(_take_orders(orders, faults))
     try:
-        return await bootstrap._run(bootstrap.gate_service(settings, log))
+        return await bootstrap.serve(bootstrap.gate_service(settings, log))
     finally:
         watching.cancel()
 
