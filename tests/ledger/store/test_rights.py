@@ -165,11 +165,11 @@ async def test_a_purge_needs_its_leaves(roles: Roles, purger: Connection) -> Non
                 await purge_rows(purger, [row])
 
 
-async def _purge_from(purger: Connection, log_id: int, shelf: date) -> None:
+async def _purge_from(purger: Connection, log_id: int, shelf: date, idx: int = 1) -> None:
     async with transaction(purger, "exclusive"):
         acts = await lock_acts(purger, "sample", AT)
         await write_acts(purger, acts, [b"purge"])
-        row = PurgeRow(log_id, 1, shelf, acts.log_id, acts.next_index, AT, None, None, AT.date(), True)
+        row = PurgeRow(log_id, idx, shelf, acts.log_id, acts.next_index, AT, None, None, AT.date(), True)
         await purge_rows(purger, [row])
 
 
@@ -255,3 +255,29 @@ async def test_a_payload_stands_on_its_own_shelf(writer: Connection) -> None:
             "INSERT INTO payload (log_id, idx, shelf, retain_until, rid, salt, body, created_at, kind) "
             "VALUES (1, 1, '9999-12-01', '2029-11-22', gen_random_uuid(), '', '', now(), 'record')"
         )
+
+
+def _bytes_on_disk(admin: psycopg.Connection, table: str) -> bytes:
+    """The table's file as it is on disk."""
+    admin.execute("CHECKPOINT")
+    found = admin.execute(
+        "SELECT pg_read_binary_file(pg_relation_filepath(%s))", (f"sekisho_ledger.{table}",)
+    ).fetchone()
+    assert found is not None
+    return bytes(found[0])
+
+
+async def test_what_was_purged_leaves_the_disk(roles: Roles, ledger_database: str) -> None:
+    """One deleted row is enough for vacuum to come; after it the shelf of a month that is all purged has no byte on disk."""
+    writer, purger = await roles("writer"), await roles("purger")
+    log_id = await open_log(writer)
+    await take_in(writer, log_id, [payload(0, body=b"personal data")])
+    with psycopg.connect(ledger_database, autocommit=True) as admin:
+        options = admin.execute(
+            "SELECT reloptions FROM pg_class WHERE relname = 'payload_2029_11'"
+        ).fetchone()
+        assert options == (["autovacuum_vacuum_scale_factor=0", "autovacuum_vacuum_threshold=0"],)
+        assert b"personal data" in _bytes_on_disk(admin, "payload_2029_11")
+        await _purge_from(purger, log_id, date(2029, 11, 1))
+        admin.execute("VACUUM sekisho_ledger.payload_2029_11")
+        assert _bytes_on_disk(admin, "payload_2029_11") == b""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from sekisho.ledger.store.connection import Connection, row, rows
-from sekisho.ledger.store.entries import END
+from sekisho.ledger.store.entries import CHUNK, END
 from sekisho.ledger.store.filters import Filter
 from sekisho.ledger.store.rows import Payload
 
@@ -38,7 +38,7 @@ async def payload(connection: Connection, log_id: int, idx: int) -> Payload | No
 
 
 async def payload_chunks(
-    connection: Connection, log_id: int, start: int = 0, stop: int | None = None, *, chunk: int = 2048
+    connection: Connection, log_id: int, start: int = 0, stop: int | None = None, *, chunk: int = CHUNK
 ) -> AsyncIterator[list[Payload]]:
     """The payloads of `start` ≤ index < `stop` of a log by index, `chunk` at a time; purged ones are not there."""
     until = END if stop is None else stop

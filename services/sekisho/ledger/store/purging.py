@@ -8,7 +8,7 @@ from datetime import date
 from typing import Final
 
 from sekisho.ledger.store.connection import Connection, row, rows
-from sekisho.ledger.store.entries import END
+from sekisho.ledger.store.entries import CHUNK, END
 from sekisho.ledger.store.errors import BadRowError, translated
 from sekisho.ledger.store.rows import Purged, PurgeRow
 
@@ -63,7 +63,7 @@ def _columns(chosen: Sequence[PurgeRow]) -> tuple[list[object], ...]:
 
 
 async def purged_chunks(
-    connection: Connection, log_id: int, start: int = 0, stop: int | None = None, *, chunk: int = 4096
+    connection: Connection, log_id: int, start: int = 0, stop: int | None = None, *, chunk: int = CHUNK
 ) -> AsyncIterator[list[Purged]]:
     """What was purged of a log, `start` ≤ index < `stop`, by index, `chunk` at a time."""
     until = END if stop is None else stop

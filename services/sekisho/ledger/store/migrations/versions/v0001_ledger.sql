@@ -301,10 +301,10 @@ END $$;
 CREATE FUNCTION make_shelf(name text, first date, next date) RETURNS void LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    -- ATTACH lets others go on reading and writing; CREATE TABLE … PARTITION OF would lock them all out. Vacuum comes early:
-    -- what was purged should leave the disk's pages soon, however large the month.
+    -- ATTACH lets others go on reading and writing; CREATE TABLE … PARTITION OF would lock them all out. Any deleted
+    -- row makes vacuum come: what was purged leaves the pages within minutes, however large the month and few the rows.
     EXECUTE format('CREATE TABLE sekisho_ledger.%I (LIKE sekisho_ledger.payload INCLUDING DEFAULTS INCLUDING CONSTRAINTS) '
-        'WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)', name);
+        'WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0)', name);
     EXECUTE format('ALTER TABLE sekisho_ledger.payload ATTACH PARTITION sekisho_ledger.%I FOR VALUES FROM (%L) TO (%L)',
         name, first, next);
     PERFORM sekisho_ledger.guard_table(format('sekisho_ledger.%I', name)::regclass);
