@@ -32,6 +32,21 @@ def commands(
 
 
 ALL = list(commands(root))
+LEDGERS = ("psycopg", "alembic", "sqlalchemy", "aiohttp", "cryptography", "typst")
+"""Libraries that only the ledger and what reads it need."""
+HEAVY = (
+    *LEDGERS, "pydantic", "aiokafka", "rich", "ruamel", "confluent_kafka", "rocksdict", "structlog", "mode",
+)  # fmt: skip
+
+
+def loaded_by(script: str, libraries: tuple[str, ...]) -> tuple[set[str], str]:
+    """Which of the libraries a new Python has loaded after a script, and what that printed."""
+    asking = f"{script}\nimport sys; print(*(set({libraries}) & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", asking], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split()), done.stdout
 
 
 @pytest.mark.parametrize("words", [words for words, _ in ALL], ids=" ".join)
@@ -44,19 +59,22 @@ def test_every_command_has_help_that_fits_its_example(run: Run, words: tuple[str
 
 
 def test_help_loads_no_command() -> None:
-    """`sekisho --help` imports click alone of all libraries, so that it answers at once."""
-    script = (
-        "import sys; from sekisho.cli.app import root; "
-        "\ntry: root.main(['--help'])\nexcept SystemExit: pass\n"
-        "heavy = {'pydantic', 'aiokafka', 'rich', 'ruamel', 'confluent_kafka', 'rocksdict', 'structlog'} & set(sys.modules)\n"
-        "assert not heavy, heavy"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    for name in COMMANDS:
-        assert f"\n  {name} " in done.stdout
+    """`sekisho --help`, and that of the groups, imports click alone of all libraries, so that it answers at once."""
+    for words in ([], ["gate"], ["ledger"], ["audit"]):
+        asking = (
+            f"from sekisho.cli.app import root\ntry: root.main([*{words}, '--help'])\nexcept SystemExit: pass"
+        )
+        heavy, shown = loaded_by(asking, HEAVY)
+        assert heavy == set(), words
+        assert words or all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "module", ["bootstrap", "cli.gate", "cli.decide", "cli.send", "cli.tail", "cli.topics", "cli.audit_check"]
+)
+def test_what_needs_no_ledger_loads_none_of_its_libraries(module: str) -> None:
+    """A gate, and the commands on Kafka or on nothing, start without PostgreSQL's driver, keys, fonts or a web server."""
+    assert loaded_by(f"import sekisho.{module}", (*LEDGERS, "sekisho.ledger")) == (set(), "")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""The built wheel works outside the checkout: what it ships is enough to decide."""
+"""The built wheel works outside the checkout: what it ships is enough to decide, to keep a ledger and to hand over what it holds."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,19 +14,26 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("pyproject.toml", "README.md", "services", "deploy", "schemas")
+DOCKERFILE = ROOT / "deploy/docker/Dockerfile"
+
+
+def _sources() -> list[str]:
+    """What the Dockerfile copies into the image's builder: from no more than that the wheel must come about."""
+    lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE.read_text("utf-8"), re.MULTILINE)
+    return [source for line in lines for source in line.split()[:-1]]
 
 
 @pytest.fixture(scope="session")
 def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of a copy of the sources, unpacked into a folder far from the checkout."""
+    """The wheel of a copy of the sources that the image's builder gets, unpacked into a folder far from the checkout."""
     copy, built, unpacked = (tmp_path_factory.mktemp(name) for name in ("sources", "built", "unpacked"))
-    for name in SHIPPED:
-        source = ROOT / name
+    for name in _sources():
+        source, target = ROOT / name, copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.exists():
-            shutil.copy(source, copy / name)
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(copy)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     (wheel,) = built.glob("sekisho-*.whl")
@@ -33,22 +41,24 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return unpacked
 
 
-def _run(wheel: Path, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs the wheel's command in its own folder, with the libraries of this environment but without the checkout."""
-    start = "import sys; sys.path.insert(0, sys.argv.pop(1)); from sekisho.cli import main; sys.exit(main())"
+def _python(wheel: Path, script: str, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs a script in the wheel's folder, with the libraries of this environment but without the checkout."""
+    start = "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SEKISHO_")}
     return subprocess.run(
-        [sys.executable, "-c", start, str(wheel), *arguments],
-        input=told, cwd=wheel, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        [sys.executable, "-c", start + script, str(wheel), *arguments],
+        input=told, cwd=wheel, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
+
+
+def _run(wheel: Path, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs the wheel's command."""
+    return _python(wheel, "from sekisho.cli import main; sys.exit(main())", *arguments, told=told)
 
 
 def test_the_wheels_own_code_answers(unpacked_wheel: Path) -> None:
     """The code that runs is the wheel's, not the checkout's."""
-    told = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(unpacked_wheel)!r}); import sekisho; print(sekisho.__file__)"],
-        cwd=unpacked_wheel, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    told = _python(unpacked_wheel, "import sekisho; print(sekisho.__file__)")
     assert Path(told.stdout.strip()).is_relative_to(unpacked_wheel)
 
 
@@ -78,6 +88,52 @@ def test_its_rulebook_passes_its_own_check(unpacked_wheel: Path) -> None:
 
 
 def test_what_is_not_code_is_shipped(unpacked_wheel: Path) -> None:
-    """The lock of Kafka's jars and the type marker go with the wheel."""
-    for name in ("local/kafka-lock.json", "py.typed"):
-        assert (unpacked_wheel / "sekisho" / name).is_file()
+    """Kafka's lock, the type marker, the database's schema, a document's template: whatever lies beside the code goes along."""
+    services = ROOT / "services"
+    beside = [
+        path.relative_to(services)
+        for path in (services / "sekisho").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
+    assert {"py.typed", "kafka-lock.json", "v0001_ledger.sql", "document.typ"} <= {
+        path.name for path in beside
+    }
+    assert [path for path in beside if not (unpacked_wheel / path).is_file()] == []
+
+
+def test_an_export_finds_the_auditors_program(unpacked_wheel: Path) -> None:
+    """`sekisho audit export` copies the Go program's source out of the wheel: all files of it, as they are in the checkout."""
+    told = _python(unpacked_wheel, "from sekisho.cli.audit_export import auditor_path; print(auditor_path())")
+    found = Path(told.stdout.strip())
+    assert found.is_relative_to(unpacked_wheel), told.stderr
+    shipped = {path.name: path.read_bytes() for path in found.iterdir()}
+    assert shipped == {path.name: path.read_bytes() for path in (ROOT / "deploy/auditor").iterdir()}
+    assert {"verify.go", "go.mod", "go.sum"} <= set(shipped)
+
+
+def test_a_disclosure_is_printed_from_the_wheel_alone(unpacked_wheel: Path) -> None:
+    """Its wording, its template, its style and its fonts are there: a person's document comes as PDF, HTML and JSON."""
+    script = (
+        f"sys.path.append({str(ROOT / 'tests')!r})\n"
+        "from audit.disclosure.samples import disclosed\n"
+        "from sekisho.audit.disclosure import notice_html, notice_json, notice_pdf, sheet_pdf\n"
+        "from sekisho.audit.disclosure import disclosing\n"
+        "made = disclosed()\n"
+        "assert notice_pdf(made)[:5] == sheet_pdf(made)[:5] == b'%PDF-'\n"
+        "assert notice_html(made) and notice_json(made)\n"
+        "print(disclosing.__file__)"
+    )
+    told = _python(unpacked_wheel, script)
+    assert told.returncode == 0, told.stderr
+    assert Path(told.stdout.strip()).is_relative_to(unpacked_wheel)
+
+
+@pytest.mark.database
+def test_a_ledgers_schema_comes_from_the_wheel_alone(unpacked_wheel: Path, database: str) -> None:
+    """The migrations are there, and find each other: an empty database gets the ledger's schema."""
+    script = "from sekisho.ledger.store import schema; print(schema.migrate(sys.argv[1]), schema.__file__)"
+    told = _python(unpacked_wheel, script, database)
+    assert told.returncode == 0, told.stderr
+    version, _, file = told.stdout.strip().partition(" ")
+    assert version
+    assert Path(file).is_relative_to(unpacked_wheel)
