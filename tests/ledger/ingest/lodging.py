@@ -18,12 +18,12 @@ from sekisho.contracts.envelope import binary_headers
 from sekisho.contracts.routing import partition_of
 from sekisho.domain.vocabulary import RecordBasis, RecordMethod, values
 from sekisho.ledger import leaves
-from sekisho.ledger.leaves import Leaf
 from sekisho.ledger.ingest.clock import Clocks
 from sekisho.ledger.ingest.limits import IngestLimits
 from sekisho.ledger.ingest.report import LedgerReport
 from sekisho.ledger.ingest.service import Duties, LedgerService, LedgerSetup, Publishing
 from sekisho.ledger.ingest.topics import LedgerTopics
+from sekisho.ledger.leaves import Leaf
 from sekisho.ledger.merkle.canonical import canonicalized, commit
 from sekisho.ledger.merkle.tree import Frontier, leaf_hash
 from sekisho.ledger.store.connection import Connection, session

@@ -15,7 +15,7 @@ from sekisho.ledger import leaves
 from sekisho.ledger.ingest import holds as holding
 from sekisho.ledger.ingest.clock import written
 from sekisho.ledger.ingest.reading import Taken
-from sekisho.ledger.ingest.scopes import ScopeState, Stated, change
+from sekisho.ledger.ingest.scopes import ScopeState, Stated, Turns, change
 from sekisho.ledger.ingest.shard import Shard
 from sekisho.ledger.merkle.tree import leaf_hashes
 from sekisho.ledger.store.holds import ActiveHold
@@ -145,9 +145,11 @@ def stated(taken: Sequence[Taken]) -> dict[bytes, list[Stated]]:
     return found
 
 
-def opening(changes: Mapping[bytes, Sequence[Stated]], scope_of: Mapping[bytes, str]) -> list[str]:
-    """The scopes for which a message states no end."""
-    return [scope_of[key] for key, new in changes.items() if any(each.until is None for each in new)]
+def turns(changes: Mapping[bytes, Sequence[Stated]], scope_of: Mapping[bytes, str]) -> Turns:
+    """Which scopes the messages may open or end."""
+    opened = [scope_of[key] for key, new in changes.items() if any(each.until is None for each in new)]
+    ended = [scope_of[key] for key, new in changes.items() if any(each.until is not None for each in new)]
+    return Turns(frozenset(opened), frozenset(ended))
 
 
 def _extend_scopes(growing: _Growing, changes: Mapping[bytes, Sequence[Stated]], known: Known) -> None:

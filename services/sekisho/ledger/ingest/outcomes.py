@@ -13,7 +13,7 @@ import structlog
 
 from sekisho.contracts.errors import RejectedMessageError
 from sekisho.contracts.routing import partition_of
-from sekisho.ledger.ingest.building import Known, Moment, build, opening
+from sekisho.ledger.ingest.building import Known, Moment, build, turns
 from sekisho.ledger.ingest.following import DecisionsIndex
 from sekisho.ledger.ingest.lane import Fetched, Lane, Message, Seat
 from sekisho.ledger.ingest.policies import (
@@ -151,7 +151,7 @@ class OutcomesLane(Lane):
         async with connection.transaction(conn, keeping="shared"):
             known = Known(
                 scope_of,
-                await states(conn, tuple(scope_of.values()), opening(changes, scope_of)) if scope_of else {},
+                await states(conn, tuple(scope_of.values()), turns(changes, scope_of)) if scope_of else {},
                 await self.seat.holds.now(conn),
             )
             moment = Moment(await self.now_in(conn, shard), self.seat.rid)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from sekisho.ledger.ingest.building import Known, Moment, Referred, build, opening, stated
+from sekisho.ledger.ingest.building import Known, Moment, Referred, build, stated, turns
 from sekisho.ledger.ingest.lane import Fetched, Lane, Seat
 from sekisho.ledger.ingest.reading import RecordReader, Taken
 from sekisho.ledger.ingest.scope_rows import states
@@ -73,7 +73,7 @@ class RecordsLane(Lane):
         async with turn, connection.transaction(conn, keeping="shared"):
             known = Known(
                 scope_of,
-                await states(conn, tuple(scope_of.values()), opening(changes, scope_of)) if scope_of else {},
+                await states(conn, tuple(scope_of.values()), turns(changes, scope_of)) if scope_of else {},
                 await self.seat.holds.now(conn),
                 await _referred(conn, batch.taken),
             )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from sekisho.domain.retention import effective
-from sekisho.ledger.ingest.scopes import ScopeState
+from sekisho.ledger.ingest.scopes import ScopeState, Turns
 from sekisho.ledger.store.connection import Connection, rows
 
 _EXTENSIONS: Final = """
@@ -23,15 +23,15 @@ _MEMBER: Final = """
 """
 """One member is enough: without extensions all of a scope state the same."""
 _ENDED: Final = """
-    SELECT scope::text, max(created_at) FROM payload
+    SELECT scope::text, max(created_at), max(retain_until) FROM payload
     WHERE scope = ANY(%s::uuid[]) AND retain_until IS NOT NULL
     GROUP BY scope
 """
-"""Reads all members of a scope: asked only where a record without an end meets a scope that has one."""
+"""Reads all members of a scope: asked only where a record without an end meets a scope that has one, or the other way round."""
 
 
-async def states(conn: Connection, scopes: Sequence[str], opening: Collection[str]) -> dict[str, ScopeState]:
-    """The state of each scope. `opening`: those for which a new record states no end."""
+async def states(conn: Connection, scopes: Sequence[str], turns: Turns) -> dict[str, ScopeState]:
+    """The state of each scope; `turns` tells which of them the new records may open or end."""
     extensions: dict[str, list[date | None]] = {}
     for scope, until in await rows(
         conn, _EXTENSIONS, (list(scopes),), doing="reading what extends agreements"
@@ -43,14 +43,22 @@ async def states(conn: Connection, scopes: Sequence[str], opening: Collection[st
     )
     found = {scope: ScopeState(True, None, tuple(days)) for scope, days in extensions.items()}
     found |= {scope: ScopeState(True, until) for scope, until in members.items()}
-    ended = [
-        scope
-        for scope in opening
-        if scope in found and effective(found[scope].stated, found[scope].extensions) is not None
-    ]
-    newest: dict[str, datetime] = dict(
-        await rows(conn, _ENDED, (ended,), doing="reading when an agreement's end was stated")
-        if ended
-        else ()
-    )
-    return {scope: state._replace(ended_at=newest.get(scope)) for scope, state in found.items()}
+    return found | await _ended(conn, found, turns)
+
+
+async def _ended(conn: Connection, found: dict[str, ScopeState], turns: Turns) -> dict[str, ScopeState]:
+    """Those that turn: from ended to open, or back."""
+    turned = []
+    for scope, state in found.items():
+        ends = effective(state.stated, state.extensions) is not None
+        if scope in (turns.opened if ends else turns.ended):
+            turned.append(scope)
+    if not turned:
+        return {}
+    changed = {}
+    for scope, newest, latest in await rows(
+        conn, _ENDED, (turned,), doing="reading what agreements stated as their end"
+    ):
+        state = found[scope]
+        changed[scope] = state._replace(ended_at=newest, stated=latest if state.extensions else state.stated)
+    return changed

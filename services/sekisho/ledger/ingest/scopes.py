@@ -17,8 +17,9 @@ from sekisho.domain.retention import effective
 class ScopeState(NamedTuple):
     """What the ledger knows of a scope before a batch.
 
-    `extensions` in their order. `stated` is what its records state, where it has no extensions (all the same then); it counts
-    only where `known` is true: the scope has records. `ended_at` is the newest creation of a record that states an end.
+    `extensions` in their order. `known`: the scope has records; `stated` is what they state where it has no extensions (all the
+    same then), else the latest day that any of them states, where an open scope ends. `ended_at` is the newest creation of a
+    record that states an end.
     """
 
     known: bool = False
@@ -35,6 +36,13 @@ class Stated(NamedTuple):
 
     until: date | None
     created_at: datetime | None
+
+
+class Turns(NamedTuple):
+    """The scopes for which a new record states no end, and those for which one states an end."""
+
+    opened: frozenset[str]
+    ended: frozenset[str]
 
 
 class Extension(NamedTuple):
