@@ -31,6 +31,7 @@ from sekisho.ledger.keeping.extending import extend_record
 from sekisho.ledger.keeping.holding import Named, place, release
 from sekisho.ledger.keeping.keeping import Keeping, Statement
 from sekisho.ledger.keeping.purging import purge
+from sekisho.ledger.merkle.note import SignerKey
 from sekisho.ledger.publish import meta
 from sekisho.ledger.publish.keys import KeyPlaces
 from sekisho.ledger.publish.publisher import Clocks, NoEvents, Publisher, PublishSetup
@@ -264,7 +265,9 @@ class Making:
             admin.execute("ALTER TABLE sekisho_ledger.log ENABLE ALWAYS TRIGGER append_only")
 
     async def rotate(self) -> None:
-        """Another key."""
+        """Another key; the old one is kept beside, as no operator should."""
+        old = self.world.folder / "keys" / "signing.key"
+        (self.world.folder / "old.key").write_text(SignerKey.from_text(old.read_text().strip()).seed.hex())
         async with connection.session(self.world.url, "writer") as conn:
             publisher = await self.world.publisher(conn)
             await rotate_key(conn, publisher, meta.Statement("op-9", "yearly"))
