@@ -20,7 +20,7 @@ import psycopg
 
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.retention import retention
-from sekisho.ledger.ingest.building import Known, Moment, build, opening, stated
+from sekisho.ledger.ingest.building import Known, Moment, build, stated, turns
 from sekisho.ledger.ingest.policies import body, read_policy
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.ingest.reading import Particulars, RecordReader, Taken
@@ -298,7 +298,7 @@ class Making:
             async with connection.transaction(conn, keeping="shared"):
                 known = Known(
                     scope_of,
-                    await states(conn, tuple(scope_of.values()), opening(changes, scope_of))
+                    await states(conn, tuple(scope_of.values()), turns(changes, scope_of))
                     if scope_of
                     else {},
                     (await holds.active_holds(conn)).holds,
