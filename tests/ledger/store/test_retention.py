@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -17,7 +18,16 @@ from sekisho.ledger.store.append import append, ensure_shelves
 from sekisho.ledger.store.connection import Connection, transaction
 from sekisho.ledger.store.filters import Filter
 from sekisho.ledger.store.holds import holds_on, put_hold, put_release
-from sekisho.ledger.store.retention import DueCounts, DueRow, due, due_counts, extensions_of, retention_of
+from sekisho.ledger.store.retention import (
+    DueCounts,
+    DueRow,
+    due,
+    due_by_hold,
+    due_counts,
+    due_groups,
+    extensions_of,
+    retention_of,
+)
 from sekisho.ledger.store.rows import ExtensionRow, HoldCover, PayloadRow
 
 pytestmark = pytest.mark.database
@@ -119,6 +129,8 @@ def test_due_agrees_with_the_domain(
                 assert found == sorted(found, key=lambda row: row.key)
                 assert await due(writer, day, limit=9, only=[row.key for row in found]) == found
                 assert await due_counts(writer, day) == DueCounts(len(past), 0)
+                months = Counter(row.effective.replace(day=1) for row in found)
+                assert Counter({group.month: group.due for group in await due_groups(writer, day)}) == months
                 for idx, until in expected.items():
                     standing = await retention_of(writer, log_id, idx)
                     assert standing is not None
@@ -139,6 +151,8 @@ async def test_what_is_held_is_listed_with_its_hold(roles: Roles) -> None:
         await write_acts(purger, acts, [b"hold"], covers=[HoldCover(hold, log_id, 2)])
     assert [(row.idx, row.holds) for row in await _due(purger, day)] == [(1, []), (2, [hold])]
     assert await due_counts(purger, day) == DueCounts(1, 1)
+    assert [(group.due, group.held) for group in await due_groups(purger, day)] == [(1, 1)]
+    assert await due_by_hold(purger, day) == {hold: 1}
     assert await holds_on(purger, log_id, 2) == [hold]
     standing = await retention_of(purger, log_id, 2)
     assert standing is not None

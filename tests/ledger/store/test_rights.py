@@ -13,14 +13,14 @@ from ledger.store.sample import AT, Roles, genesis, leaves, open_log, payload, r
 from sekisho.ledger.store.acts import lock_acts, write_acts
 from sekisho.ledger.store.append import append, ensure_shelves
 from sekisho.ledger.store.connection import Connection, transaction
-from sekisho.ledger.store.entries import TileRow, put_checkpoint, put_tiles
+from sekisho.ledger.store.entries import TileRow, leaf, put_checkpoint, put_tiles
 from sekisho.ledger.store.errors import AppendOnlyError, BadRowError, RightsError, StoreError, translated
 from sekisho.ledger.store.filters import Filter
 from sekisho.ledger.store.holds import put_hold, put_release
 from sekisho.ledger.store.logs import create_ledger
 from sekisho.ledger.store.marks import put_withholding
 from sekisho.ledger.store.payloads import payload as read_payload
-from sekisho.ledger.store.purging import purge_rows
+from sekisho.ledger.store.purging import purge_rows, purged_at, purged_chunks, purged_of
 from sekisho.ledger.store.rows import CheckpointRow, ExtensionRow, HoldCover, PurgeRow
 from sekisho.ledger.store.scopes import scopes
 from sekisho.ledger.store.served import ServedRow, put_served
@@ -150,6 +150,25 @@ async def test_a_purger_deletes_only_what_a_leaf_purged(roles: Roles, purger: Co
     with pytest.raises(AppendOnlyError), translated("trying"):
         await purger.execute("DELETE FROM payload WHERE log_id = %s AND idx = 1", (log_id,))
     assert await read_payload(purger, log_id, 1) is not None
+
+
+async def test_a_purge_is_read_back(roles: Roles, reader: Connection) -> None:
+    """What was purged is found by leaf, by log and by person, with the purge leaf that says so."""
+    log_id = await fill(roles)
+    found = await purged_at(reader, log_id, 3)
+    assert found is not None
+    assert (found.purged_at, found.created_on, found.direction, found.disclosable) == (
+        AT,
+        AT.date(),
+        "provision",
+        True,
+    )
+    stored = await leaf(reader, found.act_log, found.act_idx)
+    assert stored is not None
+    assert stored.leaf == b"purge"
+    assert [each async for each in purged_chunks(reader, log_id)] == [[found]]
+    assert found.subject_hmac is not None
+    assert await purged_of(reader, [found.subject_hmac, b"other"]) == [found]
 
 
 async def test_a_purge_needs_its_leaves(roles: Roles, purger: Connection) -> None:
