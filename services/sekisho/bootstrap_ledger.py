@@ -25,7 +25,7 @@ from sekisho.ledger.ingest.shard import Source
 from sekisho.ledger.ingest.topics import LedgerTopics
 from sekisho.ledger.ingest.trim import Backups, Trimmer, TrimSetup
 from sekisho.ledger.keeping.keeping import Keeping
-from sekisho.ledger.keeping.service import KeepingMetrics, PeriodicPurge
+from sekisho.ledger.keeping.service import PeriodicPurge
 from sekisho.ledger.merkle.note import VerifierKey
 from sekisho.ledger.publish import publisher as publishing_clocks
 from sekisho.ledger.publish.files import PublishedTree
@@ -170,9 +170,14 @@ class LedgerProcess(mode.Service):
 
     def _others(self, publishing: Publishing) -> Sequence[Coroutine[Any, Any, None]]:
         given = self._settings.ledger
-        keeping = Keeping(self._url, given.origin, given.clock_skew_seconds, publishing.publish_now)
-        metrics = cast("KeepingMetrics", self.metrics)
-        purge = PeriodicPurge(keeping, given.purge_hours * 3600, metrics)
+        keeping = Keeping(
+            self._url,
+            given.origin,
+            given.clock_skew_seconds,
+            publishing.publish_now,
+            batch=given.purge_records,
+        )
+        purge = PeriodicPurge(keeping, given.purge_hours * 3600, self.metrics)
         return [purge.run(), self._read_endpoint()]
 
     async def _read_endpoint(self) -> None:

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
-from sekisho.ledger.keeping.keeping import Keeping, KeepingError
+from sekisho.ledger.keeping.keeping import Keeping
 from sekisho.ledger.keeping.purging import PurgeReport, PurgeRunningError, purge
 from sekisho.ledger.store.connection import Connection
-from sekisho.ledger.store.errors import StoreError
 from sekisho.ledger.store.retention import DueCounts, due_counts
+from sekisho.telemetry.ledger import LedgerMetrics
 
 log = structlog.get_logger()
 _AGAIN_S: Final = 300.0
 """After a run that failed: sooner than the next one, later than a database takes to come back."""
 
 
-class _Gauge(Protocol):
-    def set(self, value: float, /) -> None: ...
-
-
-class _Counter(Protocol):
-    def inc(self, amount: float = 1, /) -> None: ...
-
-
-class _ByCause(Protocol):
-    def at(self, *labels: str) -> _Counter: ...
-
-
-class KeepingMetrics(Protocol):
-    """The metrics that a run moves: sekisho_retention_due, _held, sekisho_purged_records_total, sekisho_purge_refusals_total."""
-
-    retention_due: _Gauge
-    retention_held: _Gauge
-    purged_records: _Counter
-    purge_refusals: _ByCause
-
-
 class PeriodicPurge:
     """Runs a purge at once and then every `every_seconds`; killed or cancelled at any moment it loses nothing."""
 
-    def __init__(self, keeping: Keeping, every_seconds: float, metrics: KeepingMetrics) -> None:
+    def __init__(self, keeping: Keeping, every_seconds: float, metrics: LedgerMetrics) -> None:
         self._keeping = keeping
         self._every_seconds = every_seconds
         self._metrics = metrics
@@ -62,8 +41,8 @@ class PeriodicPurge:
         except PurgeRunningError:
             log.info("purge left to another")
             return False
-        except (KeepingError, StoreError, OSError) as error:
-            log.error("purge failed", error=error)
+        except Exception as error:
+            log.error("purge failed", exc_info=error)
             return False
         return True
 
