@@ -13,6 +13,8 @@ from collections.abc import Awaitable
 from datetime import timedelta
 from typing import TypeVar
 
+import psutil
+
 from ledger.keeping.held_world import NOW, Wanted, World, day_before
 from local_postgres import POSTGRES_LIMITS
 from sekisho.ledger.keeping import purging
@@ -42,18 +44,29 @@ async def measure(records: int) -> dict[str, float]:
         found["hold_all_s"], placed = await _timed(place(world.keeping, Named(everything=True), None, why))
         found["release_s"], _ = await _timed(release(world.keeping, placed.hold, why))
         steps = [time.perf_counter()]
-        cpu = time.process_time()
+        cpu, server = time.process_time(), _server_cpu(postgres)
         found["purge_s"], report = await _timed(
             purging.purge(world.keeping, on_progress=lambda *_: steps.append(time.perf_counter()))
         )
         assert report.purged == records, report
         found["purge_client_cpu_s"] = time.process_time() - cpu
+        found["purge_server_cpu_s"] = _server_cpu(postgres) - server
         batches = sorted(after - before for before, after in itertools.pairwise(steps))
         found["batch_p50_s"], found["batch_max_s"] = batches[len(batches) // 2], batches[-1]
         found["deleting_s"] = steps[-1] - steps[0]
         assert len(world.acts("purge")) == records
         assert world.clock.host == NOW
         return found
+
+
+def _server_cpu(postgres: LocalPostgres) -> float:
+    """CPU seconds of the server's processes, those that ended included."""
+    assert postgres.pid is not None
+    main = psutil.Process(postgres.pid)
+    told = [process.cpu_times() for process in (main, *main.children(recursive=True))]
+    ended = main.cpu_times()
+    own: float = sum(each.user + each.system for each in told)
+    return own + float(ended.children_user + ended.children_system)
 
 
 async def _fill(world: World, records: int, wanted: Wanted) -> None:
