@@ -14,7 +14,7 @@ COMMANDS: Final = {
     "export": Lazy("sekisho.cli.audit_export:export", "Writes the evidence bundle for an auditor."),
     "records": Lazy("sekisho.cli.audit_records:records", "Lists and counts the provision records that are kept."),
     "disclose": Lazy("sekisho.cli.audit_disclose:disclose", "Writes a person's disclosure document (APPI 33(5))."),
-    "withhold": Lazy("sekisho.cli.audit_disclose:withhold", "Marks a record that is not, or not wholly, disclosed."),
+    "withhold": Lazy("sekisho.cli.audit_withhold:withhold", "Marks a record that is not, or not wholly, disclosed."),
     "purge": Lazy("sekisho.cli.audit_keeping:purge", "Shows what is due for deletion, or deletes it."),
     "hold": Lazy("sekisho.cli.audit_keeping:hold", "Places, lists and releases legal holds."),
     "extend": Lazy("sekisho.cli.audit_keeping:extend", "Keeps a record or an agreement's records longer."),
@@ -29,7 +29,7 @@ def audit() -> None:
     Examples:
       sekisho audit check
       sekisho audit records --person C-000001
-      sekisho audit disclose C-000001 --output disclosure
+      sekisho audit disclose C-000001 --organization savings-bank
       sekisho audit verify --since old-checkpoint
       sekisho audit purge
     """

@@ -1,30 +1,34 @@
-"""`sekisho audit disclose` and `withhold`: a person's disclosure document, and what is not, or not wholly, in it."""
+"""`sekisho audit disclose`: a person's disclosure document, and the operator's count beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import click
 
 from sekisho.audit import disclosure as documents
-from sekisho.audit.disclosure import Disclosure, DisclosureError, ExpiredRecord, Instructions, KeptRecord
-from sekisho.audit.disclosure.given import ExcludedKind, Ground, Particular
+from sekisho.audit.disclosure import (
+    Disclosure,
+    DisclosureError,
+    ExpiredRecord,
+    Instructions,
+    KeptRecord,
+    Statements,
+)
 from sekisho.cli.database import LedgerHome, ledger_home, ledger_session, pseudonyms
 from sekisho.cli.disclosure_letter import answer_of, document_id, request_of, today
 from sekisho.cli.documents import read_documents
-from sekisho.cli.outcome import DONE, CommandError, InputError
+from sekisho.cli.outcome import DONE, InputError
 from sekisho.cli.screen import Screen, stdout_screen
 from sekisho.domain.book import Rulebook
-from sekisho.ledger.disclosing import Decision, PersonsRecords, mark, persons_records
-from sekisho.ledger.store.connection import session
+from sekisho.ledger.disclosing import PersonsRecords, persons_records, place
 from sekisho.settings import Settings
 
 _FORMATS: Final = ("pdf", "html", "json")
@@ -129,7 +133,7 @@ def _instructions(path: Path | None) -> Instructions:
         return documents.read_instructions(found[0].value)
     except DisclosureError as error:
         raise InputError(
-            f"{path}: {error.ja} {error.en}", "docs/disclosure.md shows a whole file."
+            f"{path}: {error.ja} {error.en}", "deploy/examples/disclosure.yaml shows a whole file."
         ) from error
 
 
@@ -152,22 +156,35 @@ def made_of(wanted: Wanted, book: Rulebook, found: PersonsRecords, key: bytes) -
     request = request_of(wanted.instructions, wanted.subject_id, wanted.received_on or today())
     number = document_id(request, wanted.organization, hashlib.sha256(key).digest())
     answer = answer_of(wanted.instructions, book, wanted.organization, number, found.reference)
-    kept = [KeptRecord(each.record, f"{each.origin} #{each.idx}", each.retain_until) for each in found.kept]
-    expired = [
-        ExpiredRecord(each.name, each.created_on, each.purged_on, each.disclosable, each.controller) for each in found.purged
-    ]  # fmt: skip
-    statements = wanted.instructions.statements
-    stated = statements.model_copy(
-        update={
-            "withheld": (*statements.withheld, *(documents.Withholding(**each) for each in found.withheld)),
-            "excluded": (*statements.excluded, *(documents.Exclusion(**each) for each in found.excluded)),
-        }
-    )
+    stated = statements_of(found, wanted.instructions.statements)
     names = {id_: item.name.ja for id_, item in book.items.items()}
     try:
-        return documents.disclose(request, answer, stated, kept, expired, names)
+        return documents.disclose(request, answer, stated, kept_of(found), expired_of(found), names)
     except DisclosureError as error:
-        raise CommandError(f"{error.ja} {error.en}") from error
+        raise InputError(f"{error.ja} {error.en}") from error
+
+
+def statements_of(found: PersonsRecords, stated: Statements) -> Statements:
+    """What is stated in the instructions, and what is marked in the ledger."""
+    return stated.model_copy(
+        update={
+            "withheld": (*stated.withheld, *(documents.Withholding(**each) for each in found.withheld)),
+            "excluded": (*stated.excluded, *(documents.Exclusion(**each) for each in found.excluded)),
+        }
+    )
+
+
+def kept_of(found: PersonsRecords) -> list[KeptRecord]:
+    """What is kept, each with its place in the ledger and the last day that counts."""
+    return [KeptRecord(each.record, place(each), each.retain_until) for each in found.kept]
+
+
+def expired_of(found: PersonsRecords) -> list[ExpiredRecord]:
+    """What was kept once, by the place of its leaf."""
+    return [
+        ExpiredRecord(each.name, each.created_on, each.purged_on, each.disclosable, each.controller)
+        for each in found.purged
+    ]
 
 
 def write_documents(folder: Path, made: Disclosure, formats: tuple[str, ...]) -> list[Path]:
@@ -183,9 +200,9 @@ def write_documents(folder: Path, made: Disclosure, formats: tuple[str, ...]) ->
     for path in paths:
         if path.exists():
             raise InputError(f"{path} is there already.", "Name another folder with --output.")
-    for path, writer in paths.items():
+    contents = {path: writer(made) for path, writer in paths.items()}  # all of them, or none
+    for path, content in contents.items():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        content = writer(made)
         data = content if isinstance(content, bytes) else content.encode()
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(data)
@@ -209,78 +226,11 @@ def _tell(screen: Screen, made: Disclosure, written: list[Path]) -> None:
     for category, number in counts.categories.items():
         if number:
             screen.text(category, first=f"{number:>9,}  ", style="dim")
+    if not counts.total:
+        screen.text(
+            "この番号の記録は台帳にありません。番号に誤りがないか確かめてください。 The ledger has nothing under this id: make sure "
+            "that it is the right one.",
+            first="! ", lead="yellow", style="yellow",
+        )  # fmt: skip
     for warning in made.sheet.warnings:
         screen.text(f"{warning.ja} {warning.en}", first="! ", lead="yellow", style="yellow")
-
-
-@click.command()
-@click.argument("record_id", metavar="RECORD")
-@click.option(
-    "--exclude",
-    type=click.Choice(get_args(ExcludedKind)),
-    help="Its existence may not be told (Cabinet Order 11).",
-)
-@click.option(
-    "--ground",
-    type=click.Choice(get_args(Ground)),
-    help="It is not disclosed, wholly or in part (APPI 33(2)).",
-)
-@click.option(
-    "--particular",
-    "particulars",
-    type=click.Choice(get_args(Particular)),
-    multiple=True,
-    help="Only this particular is withheld; may be repeated.",
-)
-@click.option(
-    "--item", "items", metavar="ITEM", multiple=True, help="Only this data item is withheld; may be repeated."
-)
-@click.option("--reason", required=True, help="Why; with --ground it is told to the person (APPI 36).")
-@click.option("--by", required=True, metavar="ID", help="Who decided.")
-def withhold(
-    record_id: str,
-    exclude: str | None,
-    ground: str | None,
-    particulars: tuple[str, ...],
-    items: tuple[str, ...],
-    reason: str,
-    by: str,
-) -> int:
-    """Writes down that a record is not, or not wholly, disclosed to its person, and why. It cannot be taken back.
-
-    \b
-    Examples:
-      sekisho audit withhold 6c1f… --ground harm --particular counterparty_name --reason "…" --by op-0123
-      sekisho audit withhold 6c1f… --exclude crime_prevention --reason "…" --by op-0123
-    """  # fmt: skip
-    if (exclude is None) == (ground is None):
-        raise click.UsageError("Give either --exclude or --ground.")
-    if exclude is not None and (particulars or items):
-        raise click.UsageError("--exclude concerns the whole record.")
-    try:
-        uuid.UUID(record_id)
-    except ValueError:
-        raise InputError(
-            f"{record_id} is no record id.", "`sekisho audit records --json` prints them."
-        ) from None
-    part = (*particulars, *(f"item:{item}" for item in items))
-    decision = (
-        Decision("ground", ground, part, reason, by)
-        if ground is not None
-        else Decision("exclusion", str(exclude), (), reason, by)
-    )
-    settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
-        asyncio.run(_mark(home, record_id, decision))
-    click.echo("Written down.")
-    return DONE
-
-
-async def _mark(home: LedgerHome, record_id: str, decision: Decision) -> None:
-    async with session(home.url, "writer") as connection:
-        kept = await mark(connection, record_id, decision)
-    if not kept:
-        raise CommandError(
-            f"The ledger keeps no record {record_id}.",
-            "`sekisho audit records --person ID` lists a person's records with their ids.",
-        )

@@ -23,7 +23,8 @@ from sekisho.settings import Settings
 
 _DAY: Final = click.DateTime(formats=["%Y-%m-%d"])
 _SHOWN: Final = 50
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_BYTE_ORDER_MARK: Final = "\ufeff"
 COLUMNS: Final = (
     "record_id", "created_at", "provided_on", "direction", "basis", "method", "controller", "counterparty",
     "counterparty_name", "subject", "items", "consent", "retain_until", "holds", "log", "index",
@@ -61,7 +62,7 @@ COLUMNS: Final = (
     "--csv",
     "as_csv",
     is_flag=True,
-    help="A table for a spreadsheet, UTF-8; a cell that it could take for a formula begins with '.",
+    help="A table for a spreadsheet (UTF-8 with a byte order mark); a cell that it could take for a formula begins with '.",
 )
 def records(**given: Any) -> int:
     """Lists the provision and receipt records that the ledger keeps, and counts them (log by log, oldest first).
@@ -100,7 +101,7 @@ def _told_on_stderr(said: str) -> None:
 
 
 async def _print(settings: Settings, home: LedgerHome, query: RecordQuery, given: dict[str, Any]) -> None:
-    wanted = query.filter(pseudonyms(settings, home))
+    wanted = query.filter(pseudonyms(settings, home) if query.subjects else None)
     async with ledger_session(settings, home, "reader") as connection:
         if given["only_counts"]:
             _print_counts(await count(connection, wanted), as_json=given["as_json"])
@@ -119,6 +120,7 @@ async def _json_lines(found: AsyncIterator[FoundRecord]) -> None:
 
 
 async def _csv_rows(found: AsyncIterator[FoundRecord]) -> None:
+    sys.stdout.write(_BYTE_ORDER_MARK)  # without it Excel takes Japanese for Shift_JIS
     rows = csv.writer(sys.stdout)
     rows.writerow(COLUMNS)
     async for each in found:
@@ -159,6 +161,7 @@ async def _show(screen: Screen, found: AsyncIterator[FoundRecord]) -> int:
     async for each in found:
         shown += 1
         show_record(screen, each.record.model_dump(mode="json"))
+        screen.text(each.record.record_id, first="    番号 id    ", lead="dim", style="dim")
         until = "終期未定 no end yet" if each.retain_until is None else f"{each.retain_until} まで until"
         screen.text(f"{until}; {each.origin} #{each.idx}", first="    保存 kept  ", lead="dim", style="dim")
         if each.holds:

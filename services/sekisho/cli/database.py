@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import quote
 
 from sekisho.cli.connection import quiet, up_folder
 from sekisho.cli.here import postgres_limits
@@ -68,7 +67,7 @@ def _of_up(settings: Settings) -> LedgerHome | None:
 @contextmanager
 def _own(settings: Settings, on_progress: Callable[[str], None], make: bool) -> Iterator[str]:
     from sekisho.local.postgres import LocalPostgres, PostgresInUseError
-    from sekisho.local.postgres_folder import SOCKET_PORT, SUPERUSER, PostgresFolder
+    from sekisho.local.postgres_folder import PostgresFolder
 
     folder = PostgresFolder(settings.ledger_folder / _FOLDER)
     if not make and not folder.data.exists():
@@ -80,9 +79,7 @@ def _own(settings: Settings, on_progress: Callable[[str], None], make: bool) -> 
     try:
         server.start()
     except PostgresInUseError:
-        # the ledger itself runs it: its socket is in the folder, which lets in this user
-        where = f"host={quote(str(folder.sockets), safe='')}&port={SOCKET_PORT}"
-        yield f"postgresql://{SUPERUSER}@/postgres?{where}"
+        yield folder.socket_url()  # the ledger itself runs it, or another command: its socket lets in this user
         return
     try:
         yield server.url

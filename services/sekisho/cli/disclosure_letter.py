@@ -44,6 +44,11 @@ def answer_of(
 ) -> Answer:
     """The letter's own particulars. Raises InputError where nobody knows who answers."""
     if given.answer is not None:
+        if organization not in (None, given.answer.organization.id):
+            raise InputError(
+                f"The instructions answer for {given.answer.organization.id}, --organization says {organization}.",
+                "Leave --organization out, or use the instructions of that organization.",
+            )
         return given.answer
     known = ", ".join(sorted(id_ for id_, each in book.organizations.items() if each.group))
     if organization is None:

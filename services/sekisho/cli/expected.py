@@ -13,9 +13,15 @@ def as_command_error(error: BaseException) -> CommandError | None:
     """
     from sekisho.gate.remedies import NotSkippableError
     from sekisho.gate.topics import TopicsChangedError
+    from sekisho.ledger.publish.secret_files import KeyFileError
+    from sekisho.ledger.search import DamagedRecordError
+    from sekisho.ledger.store.errors import StoreError
+    from sekisho.ledger.store.errors import UnavailableError as DatabaseUnavailableError
     from sekisho.local.jars import KafkaUnavailableError
     from sekisho.local.lock import KafkaLockError
     from sekisho.local.ports import NoFreePortError
+    from sekisho.local.postgres_folder import PostgresFolderError
+    from sekisho.local.postgres_install import PostgresUnavailableError
     from sekisho.local.process import ProcessError
     from sekisho.local.stack import StackBusyError, StackRunningError
     from sekisho.local.state import StateFileError
@@ -31,10 +37,11 @@ def as_command_error(error: BaseException) -> CommandError | None:
         return CommandError(
             str(error), "Is Kafka there? `sekisho up` starts one; SEKISHO_KAFKA_BOOTSTRAP says where one is."
         )
+    if isinstance(error, DatabaseUnavailableError):
+        return CommandError(str(error), "SEKISHO_DATABASE_URL says where it is; is the server up?")
     told = (
-        NotSkippableError, TopicsChangedError,
-        KafkaLockError,
-        KafkaUnavailableError, LogError, NoFreePortError, ProcessError, RulebookError, StackBusyError, StackRunningError,
-        StateFileError,
+        DamagedRecordError, KafkaLockError, KafkaUnavailableError, KeyFileError, LogError, NoFreePortError, NotSkippableError,
+        PostgresFolderError, PostgresUnavailableError, ProcessError, RulebookError, StackBusyError, StackRunningError,
+        StateFileError, StoreError, TopicsChangedError,
     )  # fmt: skip
     return CommandError(str(error)) if isinstance(error, told) else None

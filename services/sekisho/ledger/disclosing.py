@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,9 +16,11 @@ from sekisho.ledger.store.logs import logs
 from sekisho.ledger.store.marks import Withholding, put_withholding, withholdings
 from sekisho.ledger.store.payloads import search
 from sekisho.ledger.store.purging import purged_of
+from sekisho.ledger.store.rows import Payload
 
 _TOKYO: Final = ZoneInfo("Asia/Tokyo")
 _ITEM: Final = "item:"
+_ITEMS: Final = "items"
 
 
 class PurgedRecord(NamedTuple):
@@ -41,26 +45,80 @@ class Decision(NamedTuple):
 
 
 class PersonsRecords(NamedTuple):
-    """All of one person: what is kept, what was kept and expired, the operator's marks, and the ledger's newest checkpoint."""
+    """All of one person: what is kept, what was kept and expired, the marks on the kept, and the ledger's newest checkpoint."""
 
     kept: list[FoundRecord]
     purged: list[PurgedRecord]
-    withheld: list[dict[str, Any]]
-    excluded: list[dict[str, Any]]
+    marks: list[Withholding]
     reference: str | None
+
+    @property
+    def withheld(self) -> list[dict[str, Any]]:
+        """What is not, or not wholly, disclosed, as the marks that count say."""
+        return [_withheld(each) for each in standing(self.marks) if each.kind == "ground"]
+
+    @property
+    def excluded(self) -> list[dict[str, Any]]:
+        """What nobody is told that there is, as the marks that count say."""
+        return [_excluded(each) for each in standing(self.marks) if each.kind == "exclusion"]
+
+    def with_mark(self, record_id: str, decision: Decision) -> PersonsRecords:
+        """The same as it would be once that was marked."""
+        kind, ground, part, reason, by = decision
+        added = Withholding(0, record_id, kind, ground, list(part), reason, by, datetime.now(UTC))
+        return self._replace(marks=[*self.marks, added])
 
 
 async def persons_records(connection: Connection, subject_hmac: bytes) -> PersonsRecords:
     """What the ledger has for the person of that keyed hash. Raises StoreError, DamagedRecordError."""
-    kept = [each async for each in find(connection, Filter(subject_hmacs=(subject_hmac,)))]
+    found = [each async for each in find(connection, Filter(subject_hmacs=(subject_hmac,)))]
+    purged = await _purged(connection, subject_hmac)
+    gone = {
+        each.name for each in purged
+    }  # what a purge took meanwhile was read before, and is gone all the same
+    kept = [each for each in found if place(each) not in gone]
     marks = await withholdings(connection, [each.record.record_id for each in kept])
-    return PersonsRecords(
-        kept,
-        await _purged(connection, subject_hmac),
-        [_withheld(each) for each in marks if each.kind == "ground"],
-        [_excluded(each) for each in marks if each.kind == "exclusion"],
-        await _reference(connection),
-    )
+    return PersonsRecords(kept, purged, marks, await _reference(connection))
+
+
+def place(found: FoundRecord) -> str:
+    """Where a record's leaf stands, in one line: what names it when nothing else is left."""
+    return f"{found.origin} #{found.idx}"
+
+
+def standing(marks: Sequence[Withholding]) -> list[Withholding]:
+    """Those of the marks, oldest first, that count: they are only added to, so that what is said again replaces what was said.
+
+    Of one record an exclusion is above every ground, the whole above its parts, and all items above single ones. No marks
+    contradict each other, so none makes a disclosure impossible.
+    """
+    by_record: dict[str, list[Withholding]] = defaultdict(list)
+    for each in marks:
+        by_record[each.record_id].append(each)
+    return [each for of_one in by_record.values() for each in _standing(of_one)]
+
+
+def _standing(marks: Sequence[Withholding]) -> list[Withholding]:
+    for above in (
+        [each for each in marks if each.kind == "exclusion"],
+        [each for each in marks if not each.part],
+    ):
+        if above:
+            return above[-1:]
+    all_items = any(_ITEMS in each.part for each in marks)
+    found, said = [], set[str]()
+    for each in reversed(marks):
+        part = [one for one in each.part if one not in said and not (all_items and one.startswith(_ITEM))]
+        said.update(part)
+        if part:
+            found.append(each._replace(part=part))
+    return found[::-1]
+
+
+async def kept_payload(connection: Connection, record_id: str) -> Payload | None:
+    """The record of that id, if it is kept. Raises StoreError."""
+    found = await search(connection, Filter(record_ids=(record_id,)), limit=1)
+    return found[0] if found else None
 
 
 async def mark(connection: Connection, record_id: str, decision: Decision) -> bool:
@@ -69,7 +127,7 @@ async def mark(connection: Connection, record_id: str, decision: Decision) -> bo
     No purge runs meanwhile: what it leaves tells whether the record's existence may be told.
     """
     async with transaction(connection, keeping="exclusive"):
-        if not await search(connection, Filter(record_ids=(record_id,)), limit=1):
+        if await kept_payload(connection, record_id) is None:
             return False
         await put_withholding(connection, record_id, **decision._asdict())
     return True

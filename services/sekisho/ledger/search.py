@@ -46,10 +46,12 @@ class RecordQuery:
     created_from: date | None = None
     created_until: date | None = None
 
-    def filter(self, pseudonyms: Pseudonyms) -> Filter:
-        """The same for the store, persons as keyed hashes."""
+    def filter(self, pseudonyms: Pseudonyms | None) -> Filter:
+        """The same for the store, persons as keyed hashes: without persons nobody needs their key."""
+        hashes = () if pseudonyms is None else tuple(pseudonyms.subject(each) for each in self.subjects)
+        assert len(hashes) == len(self.subjects), "persons are found by their keyed hashes alone"
         return Filter(
-            subject_hmacs=tuple(pseudonyms.subject(each) for each in self.subjects),
+            subject_hmacs=hashes,
             record_ids=self.record_ids,
             counterparties=self.counterparties,
             controllers=self.controllers,
