@@ -25,7 +25,7 @@ from sekisho.cli.keeping_table import (
 from sekisho.cli.outcome import DONE, CommandError, InputError
 from sekisho.cli.screen import stdout_screen
 from sekisho.cli.signing import publish_now
-from sekisho.ledger.keeping.extending import extend_agreement, extend_record
+from sekisho.ledger.keeping.extending import Extended, extend_agreement, extend_record
 from sekisho.ledger.keeping.holding import Named, place, release
 from sekisho.ledger.keeping.keeping import Keeping, KeepingError, Statement
 from sekisho.ledger.keeping.overview import Overview, overview
@@ -267,13 +267,16 @@ def extend(
             )
             found = _run(asked)
     for each in found:
-        told = (
-            f"{each.until} まで保存します。 Kept until {each.until}."
-            if each.until
-            else "終期なく保存します。 Kept without an end."
-        )
-        click.echo(f"{each.name}: {told}")
+        click.echo(f"{each.name}: {_kept(each)}")
     return DONE
+
+
+def _kept(each: Extended) -> str:
+    if each.until is not None:
+        return f"{each.until} まで保存します。 Kept until {each.until}."
+    if each.at_least is not None:
+        return f"終期未定。少なくとも {each.at_least} まで保存します。 No end yet; kept until {each.at_least} at least."
+    return "終期未定。保存を続けます。 No end yet: kept."
 
 
 def _keeping(settings: Settings, home: LedgerHome) -> Keeping:

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import signal
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import pytest
 from ledger.faults.world import ORIGIN, SUBJECT_KEY, WHY, Making, World
 from sekisho.ledger.keeping import purging
 from sekisho.ledger.keeping.clocks import Clocks
-from sekisho.ledger.keeping.holding import Named, place
+from sekisho.ledger.keeping.extending import extend_agreement
+from sekisho.ledger.keeping.holding import Named, place, release
 from sekisho.ledger.keeping.purging import PurgeRunningError, purge
 from sekisho.ledger.store.retention import DueRow, due
 from sekisho.ledger.store.schema import migrate
@@ -92,6 +93,28 @@ async def _killed(world: World, step: str) -> None:
     assert process.returncode == -signal.SIGKILL, told.decode()
 
 
+async def test_an_agreement_extended_ended_and_purged_verifies(ledger: World) -> None:
+    """A floor for what is open (two leaves of one moment), its end by the law, a hold on everything and its release, the purge."""
+    ledger.at = datetime(2023, 2, 1, tzinfo=UTC)
+    await Making(ledger).records(1, 3, method="batch", agreement="AG-9")
+    until = date(2026, 6, 30)
+    assert [each.until for each in await extend_agreement(ledger.keeping, "AG-9", WHY, until=until)] == [None]
+    hold = await place(ledger.keeping, Named(everything=True), None, WHY)
+    assert hold.covered == 63
+    asked = extend_agreement(ledger.keeping, "AG-9", WHY, last_provision=date(2023, 2, 1))
+    assert [each.until for each in await asked] == [until]
+    ledger.at = LATER
+    assert (await purge(ledger.keeping)).purged == 0
+    assert await _found(ledger) == set()
+    await release(ledger.keeping, hold.hold, WHY)
+    assert (
+        await purge(ledger.keeping)
+    ).purged == 58  # the agreement's end is the floor, not the law's earlier day
+    ledger.at = datetime(2026, 7, 1, 3, tzinfo=UTC)
+    assert (await purge(ledger.keeping)).purged == 3
+    assert await _found(ledger) == set()
+
+
 async def test_control_a_purge_that_does_not_look_for_holds(
     ledger: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,4 +150,4 @@ async def test_all_clocks_forward_and_back_is_found(ledger: World) -> None:
     ledger.at = LATER
     assert (await purge(ledger.keeping)).purged == 58
     found = await _found(ledger, now=right + timedelta(hours=1))
-    assert found == {"x"}
+    assert found == {"time.future"}

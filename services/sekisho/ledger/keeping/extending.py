@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from sekisho.domain.retention import effective
 from sekisho.ledger.keeping.agreements import Agreement, agreements
 from sekisho.ledger.keeping.finding import records
 from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, Statement
@@ -24,10 +25,11 @@ class ExtendRefusedError(KeepingError):
 
 
 class Extended(NamedTuple):
-    """What was extended (a record's or an agreement's id), and how long it is kept now; None: no end yet."""
+    """What was extended (a record's or an agreement's id), and how long it is kept now; None: no end yet, then `at_least`."""
 
     name: str
     until: date | None
+    at_least: date | None = None
 
 
 class _Wanted(NamedTuple):
@@ -36,7 +38,15 @@ class _Wanted(NamedTuple):
     target: Scope | Place
     log_id: int | None
     idx: int | None
+    before: Sequence[date | None]
+    """The last day as stated, and the extensions that there are."""
     until: Sequence[date | None]
+
+    def extended(self, name: str) -> Extended:
+        """What comes of it."""
+        stated, *extensions = self.before
+        days = [day for day in (*self.before, *self.until) if day is not None]
+        return Extended(name, effective(stated, [*extensions, *self.until]), max(days, default=None))
 
 
 async def extend_record(
@@ -52,9 +62,9 @@ async def extend_record(
             assert standing is not None
             new = _refusable(lambda: prolonged(standing.stated, standing.extensions, until))  # noqa: B023
             place = Place(origin=origins[row.log_id], index=str(row.idx), rid=row.rid)
-            wanted.append(_Wanted(place, row.log_id, row.idx, new))
+            wanted.append(_Wanted(place, row.log_id, row.idx, (standing.stated, *standing.extensions), new))
         await _write(keeping, conn, wanted, {"record_id": record_id}, statement)
-    return Extended(record_id, wanted[-1].until[-1])
+    return wanted[-1].extended(record_id)
 
 
 async def extend_agreement(
@@ -75,13 +85,19 @@ async def extend_agreement(
         if not found:
             raise NotFoundError(f"No record under the agreement or document {paper} is in the ledger.")
         wanted = [
-            _Wanted(Scope(scope=each.scope), None, None, _of_agreement(each, until, last_provision))
+            _Wanted(
+                Scope(scope=each.scope),
+                None,
+                None,
+                (each.stated, *each.extensions),
+                _of_agreement(each, until, last_provision),
+            )
             for each in found
         ]
         await _write(
             keeping, conn, wanted, {"agreement": paper, "last_provision": _text(last_provision)}, statement
         )
-    return [Extended(paper, each.until[-1]) for each in wanted]
+    return [each.extended(paper) for each in wanted]
 
 
 def _of_agreement(each: Agreement, until: date | None, last_provision: date | None) -> list[date | None]:
