@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,8 @@ class PublishedTree:
     def __init__(self, root: Path) -> None:
         """Opens nothing; the folder is made with the first file."""
         self.root = root
-        self._unsynced: set[Path] = set()
+        self._unsynced: dict[str, set[Path]] = {}
+        """By log the folders whose new names may not be on the disk yet."""
         self._outgrown: dict[Path, float] = {}
         """Folders of partial tiles whose full tile is there, and since when it is known (s)."""
 
@@ -65,23 +66,32 @@ class PublishedTree:
                 raise
             return (self.root / log / tile._replace(width=WIDTH).path).read_bytes()[: tile.width * 32]
 
-    # writing
+    # writing: several logs may be written at once, each by one thread
 
-    def write(self, log: str, tile: Tile, content: bytes) -> None:
-        """Write a tile or bundle. It is sure to outlast a power cut only after the next `write_checkpoint`."""
-        self.put(self.root / log / tile.path, content)
-        if tile.width == WIDTH:
-            self._outgrow(self.root / log / tile.path)
+    def write(self, log: str, pieces: Iterable[tuple[Tile, bytes]]) -> None:
+        """Write tiles and bundles. They are sure to outlast a power cut only after the next `write_checkpoint`."""
+        for tile, content in pieces:
+            path = self.root / log / tile.path
+            self._put(log, path, content)
+            if tile.width == WIDTH:
+                self._outgrow(path)
 
     def write_checkpoint(self, log: str, note: bytes) -> None:
         """Write the log's checkpoint: last, when everything that it needs is on the disk."""
-        self.sync()
-        self.put(self.root / log / CHECKPOINT, note)
-        self.sync()
+        self._sync(log)
+        self._put(log, self.root / log / CHECKPOINT, note)
+        self._sync(log)
 
-    def put(self, path: Path, content: bytes) -> None:
+    def write_beside(self, files: Mapping[str, bytes]) -> None:
+        """Write files that are no log's, by name; on the disk when this returns."""
+        for name, content in files.items():
+            self._put("", self.root / name, content)
+        self._sync("")
+
+    def _put(self, log: str, path: Path, content: bytes) -> None:
         """Have a file appear whole, in the place of an older one if there is one. Raises OSError."""
-        self._make(path.parent)
+        unsynced = self._unsynced.setdefault(log, set())
+        unsynced |= _made(path.parent)
         temporary = path.with_name(path.name + _TEMPORARY)
         handle = os.open(
             temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE
@@ -90,27 +100,13 @@ class PublishedTree:
             file.write(content)
             file.flush()
             os.fsync(handle)
-        self.replace(temporary, path)
-        self._unsynced.add(path.parent)
-
-    def replace(self, temporary: Path, path: Path) -> None:
-        """The moment at which a file appears; tests stop here."""
         temporary.replace(path)
+        unsynced.add(path.parent)
 
-    def sync(self) -> None:
-        """The names of all files written so far are on the disk when this returns."""
-        for folder in sorted(self._unsynced):
+    def _sync(self, log: str) -> None:
+        """The names of all files written for the log so far are on the disk when this returns."""
+        for folder in sorted(self._unsynced.pop(log, ())):
             sync_folder(folder)
-        self._unsynced.clear()
-
-    def _make(self, folder: Path) -> None:
-        missing = []
-        while not folder.exists():
-            missing.append(folder)
-            folder = folder.parent
-        for each in reversed(missing):
-            each.mkdir(mode=0o755, exist_ok=True)
-            self._unsynced.add(each.parent)
 
     # clearing away
 
@@ -143,6 +139,17 @@ class PublishedTree:
                 del self._outgrown[folder]
                 gone += 1
         return gone
+
+
+def _made(folder: Path) -> set[Path]:
+    """Make the folder where it is missing; gives the folders that have a new one in them."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o755, exist_ok=True)
+    return {each.parent for each in missing}
 
 
 def needed(pieces: Iterable[tuple[Tile, bytes]], size: int) -> Iterator[tuple[Tile, bytes]]:

@@ -134,6 +134,4 @@ def write_history(
     tree: PublishedTree, history: KeyHistory, logs: Iterable[tuple[str, datetime | None]]
 ) -> None:
     """Both files, on the disk when this returns. Raises OSError."""
-    tree.put(tree.root / KEYS, history.verifier_keys(logs).encode())
-    tree.put(tree.root / HISTORY, history.to_json())
-    tree.sync()
+    tree.write_beside({KEYS: history.verifier_keys(logs).encode(), HISTORY: history.to_json()})

@@ -9,11 +9,9 @@ next run does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
@@ -25,16 +23,25 @@ from sekisho.ledger.publish import key_history, meta, opening
 from sekisho.ledger.publish.edge import CHUNK, AlteredLogError, Edge, Growing, Piece, load_edge
 from sekisho.ledger.publish.files import PublishedTree, needed
 from sekisho.ledger.publish.key_history import KeyHistory
-from sekisho.ledger.publish.keys import KeyPlaces, SigningKey
+from sekisho.ledger.publish.keys import SigningKey
+from sekisho.ledger.publish.setup import PUBLISHED, Cause, Clocks, NoEvents, PublishEvents, PublishSetup
 from sekisho.ledger.publish.states import DatabaseRows, LogState, log_states, publishing
 from sekisho.ledger.store.connection import Connection, transaction
 from sekisho.ledger.store.entries import TileRow, leaf_chunks, put_checkpoint, put_tiles
 from sekisho.ledger.store.rows import CheckpointRow
 
+__all__ = [
+    "PUBLISHED",
+    "Cause",
+    "ClockBehindError",
+    "Clocks",
+    "KeyChangedError",
+    "NoEvents",
+    "PublishEvents",
+    "PublishSetup",
+    "Publisher",
+]
 _log = structlog.get_logger(__name__)
-PUBLISHED: Final = "published"
-"""The folder of the published files, in the ledger's."""
-Cause = Literal["clock_skew", "database", "files", "key"]
 
 
 class ClockBehindError(Exception):
@@ -45,57 +52,22 @@ class KeyChangedError(Exception):
     """Another process changed the signing key since this publisher was opened: open it again."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublishSetup:
-    """What a publisher publishes, where, and how often the log of logs grows. `origin`: the ledger's."""
+class Grown(NamedTuple):
+    """A log that was signed: its edge before and after, its new checkpoint, and the tiles that changed, where it was one chunk."""
 
-    origin: str
-    folder: Path
-    """The published files'."""
-    places: KeyPlaces
-    meta_seconds: float = 10
-    clock_skew_seconds: float = 5
-    grace_seconds: float = 600
-    """How long a partial tile stays beside the full one."""
+    state: LogState
+    before: Edge
+    edge: Edge
+    row: CheckpointRow
+    pieces: list[Piece] | None
 
 
-class Clocks(NamedTuple):
-    """The time, and seconds that only grow."""
+class Fresh(NamedTuple):
+    """Tiles of what was just signed, at hand to be written: most leaves are then read and hashed once, not twice."""
 
-    now: Callable[[], datetime]
-    steady: Callable[[], float]
-
-
-class PublishEvents(Protocol):
-    """What others want to know: metrics and readiness."""
-
-    def signed(self, origin: str, kind: str, size: int, at: datetime) -> None:
-        """A log has a new checkpoint (at the start: the one that it had)."""
-
-    def stopped(self, origin: str, why: str) -> None:
-        """A log is signed no more: what the database holds was altered."""
-
-    def published(self) -> None:
-        """All that could be signed is signed and published."""
-
-    def failed(self, cause: Cause, why: str) -> None:
-        """Nothing was published this time; it is tried again."""
-
-
-class NoEvents:
-    """For commands, which tell what happened by themselves."""
-
-    def signed(self, origin: str, kind: str, size: int, at: datetime) -> None:
-        """A log has a new checkpoint."""
-
-    def stopped(self, origin: str, why: str) -> None:
-        """Told by `Publisher.stopped` too."""
-
-    def published(self) -> None:
-        """The call returned."""
-
-    def failed(self, cause: Cause, why: str) -> None:
-        """The call raised."""
+    before: Edge
+    edge: Edge
+    pieces: list[Piece]
 
 
 class Publisher:
@@ -123,6 +95,8 @@ class Publisher:
         self._signed = opened.signed
         self._published = opened.published
         self._entered = opened.entered
+        self._fresh: dict[int, Fresh] = {}
+        """By log; for one run."""
         self._entered_at: float | None = None
         self._accepted: Accepted | None = None
         self._listed: tuple[str, ...] | None = None
@@ -162,22 +136,23 @@ class Publisher:
 
     async def _sign_grown(
         self, conn: Connection, states: Sequence[LogState], at: datetime
-    ) -> dict[int, tuple[LogState, Edge, CheckpointRow]]:
+    ) -> dict[int, Grown]:
         found = {}
         for state in states:
             if state.head.size > state.signed_size and state.origin not in self.stopped:
                 try:
                     async with conn.transaction():  # a log that was altered takes no other one with it
-                        found[state.log_id] = state, *await self._sign_log(conn, state, at)
+                        found[state.log_id] = await self._sign_log(conn, state, at)
                 except AlteredLogError as error:
                     self._stop(error)
         return found
 
-    async def _sign_log(self, conn: Connection, state: LogState, at: datetime) -> tuple[Edge, CheckpointRow]:
+    async def _sign_log(self, conn: Connection, state: LogState, at: datetime) -> Grown:
         """Read back what the log has grown by, keep the full tiles, sign."""
-        growing = Growing(state.origin, await self.edge(conn, state))
+        before = await self.edge(conn, state)
+        growing, chunks = Growing(state.origin, before), 0
         async for found in leaf_chunks(conn, state.log_id, growing.start, state.head.size, chunk=CHUNK):
-            pieces = growing.take(found)
+            pieces, chunks = growing.take(found), chunks + 1
             full = [
                 TileRow(tile.level, tile.n, content)
                 for tile, content in pieces
@@ -187,7 +162,7 @@ class Publisher:
         growing.end(state.head.size, state.frontier())
         row = self.checkpoint(state, growing.edge, at)
         await put_checkpoint(conn, row)
-        return growing.edge, row
+        return Grown(state, before, growing.edge, row, pieces if chunks == 1 else None)
 
     def checkpoint(self, state: LogState, edge: Edge, at: datetime) -> CheckpointRow:
         """The log's checkpoint at this edge, signed by every key in force."""
@@ -226,10 +201,12 @@ class Publisher:
             "the clock right; where the ledger's time was the wrong one, accept the step with `sekisho ledger accept-clock --reason`"
         )
 
-    def _kept(self, grown: dict[int, tuple[LogState, Edge, CheckpointRow]]) -> None:
+    def _kept(self, grown: dict[int, Grown]) -> None:
         """After the commit: what is signed is remembered and told."""
-        for log_id, (state, edge, row) in grown.items():
+        for log_id, (state, before, edge, row, pieces) in grown.items():
             self._signed[log_id] = edge
+            if pieces is not None:
+                self._fresh[log_id] = Fresh(before, edge, pieces)
             self._events.signed(state.origin, state.kind, row.size, row.signed_at)
             _log.debug("checkpoint_signed", origin=state.origin, size=row.size)
 
@@ -244,7 +221,7 @@ class Publisher:
         self,
         conn: Connection,
         states: Sequence[LogState],
-        grown: dict[int, tuple[LogState, Edge, CheckpointRow]],
+        grown: dict[int, Grown],
         at: datetime,
         enter_all: bool,
     ) -> dict[str, int]:
@@ -256,7 +233,7 @@ class Publisher:
         due = enter_all or self._entered_at is None or steady - self._entered_at >= self.setup.meta_seconds
         moved: list[tuple[str, CheckpointRow]] = []
         for state in states:
-            newest = grown[state.log_id][2] if state.log_id in grown else state.newest
+            newest = grown[state.log_id].row if state.log_id in grown else state.newest
             if state.kind == meta.KIND or newest is None or self._entered.get(state.origin) == newest.size:
                 continue
             closing = state.head.closed and state.log_id in grown
@@ -276,34 +253,53 @@ class Publisher:
         """Write what is signed and kept, and not published yet. Within `publishing`."""
         states = await log_states(conn)
         await asyncio.to_thread(self._write_keys, states)
+        fresh, self._fresh = self._fresh, {}
+        at_hand = []
         for state in states:
             if state.newest is None or state.origin in self.stopped:
                 continue
-            known = self._published.get(state.log_id)
-            if known is None or known[1] != state.newest.note.encode():
-                try:
-                    await self._write_log(conn, state, state.newest, known[0] if known else Edge())
-                except AlteredLogError as error:
-                    self._stop(error)
+            edge, note = self._published.get(state.log_id, (Edge(), b""))
+            if note == state.newest.note.encode():
+                continue
+            found = fresh.get(state.log_id)
+            if found is not None and found.before == edge and found.edge.size == state.newest.size:
+                at_hand.append(self._write_fresh(state, state.newest, found))
+            else:
+                await self._write_again(conn, state, state.newest, edge)
+        await _all(at_hand)
         await asyncio.to_thread(self.tree.clear, self._clocks.steady(), self.setup.grace_seconds)
 
-    async def _write_log(self, conn: Connection, state: LogState, newest: CheckpointRow, edge: Edge) -> None:
-        """The log's new tiles and bundles, made from the leaves once more; the checkpoint when their root is the signed one."""
-        log = self.folder_of(state.origin)
-        growing = Growing(state.origin, edge)
-        if edge.size < newest.size:
-            async for found in leaf_chunks(conn, state.log_id, growing.start, newest.size, chunk=CHUNK):
-                await asyncio.to_thread(self._write, log, growing.take(found), newest.size)
-        growing.end(newest.size)
-        if growing.edge.root() != newest.root:
-            raise AlteredLogError(state.origin, "its leaves have another root than the signed one")
-        note = newest.note.encode()
-        await asyncio.to_thread(self.tree.write_checkpoint, log, note)
-        self._published[state.log_id] = growing.edge, note
+    async def _write_fresh(self, state: LogState, newest: CheckpointRow, fresh: Fresh) -> None:
+        """What this run has signed; several logs at once, since most of the time goes in waiting for the disk."""
+        await asyncio.to_thread(self._finish, state.origin, fresh.pieces, newest)
+        self._published[state.log_id] = fresh.edge, newest.note.encode()
 
-    def _write(self, log: str, pieces: Sequence[Piece], size: int) -> None:
-        for tile, content in needed(pieces, size):
-            self.tree.write(log, tile, content)
+    async def _write_again(
+        self, conn: Connection, state: LogState, newest: CheckpointRow, edge: Edge
+    ) -> None:
+        """What an earlier run, another process or a long backlog has left: from the leaves, read back once more.
+
+        The checkpoint is written when their root is the signed one.
+        """
+        growing, log = Growing(state.origin, edge), self.folder_of(state.origin)
+        try:
+            if edge.size < newest.size:
+                async for found in leaf_chunks(conn, state.log_id, growing.start, newest.size, chunk=CHUNK):
+                    pieces = needed(growing.take(found), newest.size)
+                    await asyncio.to_thread(self.tree.write, log, pieces)
+            growing.end(newest.size)
+            if growing.edge.root() != newest.root:
+                raise AlteredLogError(state.origin, "its leaves have another root than the signed one")
+        except AlteredLogError as error:
+            self._stop(error)
+            return
+        await asyncio.to_thread(self._finish, state.origin, (), newest)
+        self._published[state.log_id] = growing.edge, newest.note.encode()
+
+    def _finish(self, origin: str, pieces: Sequence[Piece], newest: CheckpointRow) -> None:
+        log = self.folder_of(origin)
+        self.tree.write(log, needed(pieces, newest.size))
+        self.tree.write_checkpoint(log, newest.note.encode())
 
     def _check_keys(self) -> None:
         kept = key_history.read_history(self.tree)
@@ -324,6 +320,14 @@ class Publisher:
     def folder_of(self, origin: str) -> str:
         """The folder of a log's files, among the published ones."""
         return origin.removeprefix(f"{self.setup.origin}/")
+
+
+async def _all(works: Sequence[Awaitable[None]]) -> None:
+    """All at once; raises the first failure when all have ended."""
+    ended = await asyncio.gather(*works, return_exceptions=True)
+    for each in ended:
+        if isinstance(each, BaseException):
+            raise each
 
 
 def _explains(accepted: Accepted | None, newest: datetime, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -75,6 +76,7 @@ class PublishService(mode.Service):
         self._publisher: Publisher | None = None
         self._one_at_a_time = asyncio.Lock()
         self._running: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     async def on_start(self) -> None:
         """Check what was published, and sign what is not signed yet.
@@ -87,12 +89,12 @@ class PublishService(mode.Service):
 
     async def on_stop(self) -> None:
         """Sign and publish what is left, every checkpoint entered in the log of logs."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        self._stopping.set()
         try:
-            if self._publisher is not None:
-                async with asyncio.timeout(self._rhythm.stop_seconds):
+            async with asyncio.timeout(self._rhythm.stop_seconds):
+                if self._running is not None:
+                    await asyncio.gather(self._running, return_exceptions=True)
+                if self._publisher is not None:
                     await self.publish_now()
         except (*_FAILURES, TimeoutError) as error:
             _log.warning("last_publication_failed", error=error)
@@ -108,19 +110,28 @@ class PublishService(mode.Service):
 
     async def _run(self) -> None:
         retry = self._rhythm.retry_seconds
-        while True:
+        while not self._stopping.is_set():
             try:
                 await self._publish(enter_all=False)
             except _FAILURES as error:
                 _log.warning("publication_failed", error=error, again_in=retry)
                 self._events.failed(_cause(error), str(error))
-                await asyncio.sleep(retry)
+                await self._pause(retry)
                 retry = min(retry * 2, _MAX_RETRY_SECONDS)
             else:
                 retry = self._rhythm.retry_seconds
-                await asyncio.sleep(self._rhythm.checkpoint_seconds)
+                await self._pause(self._rhythm.checkpoint_seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _publish(self, *, enter_all: bool) -> None:
+        """In a task of its own: whoever waits may be cancelled, but threads that write files go on, and the next one must wait
+        for them, or an older checkpoint could replace a newer one."""
+        await asyncio.shield(asyncio.create_task(self._publish_alone(enter_all=enter_all)))
+
+    async def _publish_alone(self, *, enter_all: bool) -> None:
         async with self._one_at_a_time:
             try:
                 conn = await self._connection()
