@@ -260,6 +260,16 @@ def read(data: bytes) -> Leaf:
     return leaf
 
 
+def payload_fields(data: bytes) -> tuple[Any, ...] | None:
+    """As `read`, for a payload leaf alone: its fields as bytes (or None), in the order in which they stand in it: commit,
+    ingested_at, kind, offset, partition, prev_offset, retain_until, rid, scope, topic_id. None for any other leaf.
+
+    For those who read a million: a third of `read`'s time, as nothing is decoded.
+    """
+    found = _PAYLOAD_LEAF.fullmatch(data)
+    return None if found is None else found.groups()
+
+
 def _payload_leaf(found: re.Match[bytes]) -> PayloadLeaf:
     commit, at, kind, offset, partition, prev, until, rid, scope, topic_id = found.groups()
     return PayloadLeaf(

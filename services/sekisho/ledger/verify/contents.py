@@ -25,7 +25,7 @@ from sekisho.ledger.verify.bodies import (
     record_faults,
 )
 from sekisho.ledger.verify.findings import Finding, Findings
-from sekisho.ledger.verify.retained import Retained
+from sekisho.ledger.verify.retained import Retained, day
 from sekisho.ledger.verify.sources import LogRow, PayloadRow, Source
 from sekisho.ledger.verify.times import Clocks
 
@@ -88,6 +88,8 @@ class _Range:
             try:
                 leaf = read(row.leaf)
             except LeafError:
+                continue  # told when the leaves were scanned
+            if isinstance(leaf, PayloadLeaf) and not _has_day(leaf):
                 continue  # told when the leaves were scanned
             if isinstance(leaf, PayloadLeaf):
                 self._payload_leaf(row.idx, leaf, payload)
@@ -254,6 +256,15 @@ class _Range:
             self._add("payload.malformed", index, f"the statement cannot be read: {error}")
         if row.columns is not None and (str(row.columns.rid), row.columns.kind) != (leaf.rid, leaf.kind):
             self._add("payload.column", index, "the columns rid or kind are not the leaf's")
+
+
+def _has_day(leaf: PayloadLeaf) -> bool:
+    """Whether the calendar has its last day."""
+    try:
+        day(leaf.retain_until)
+    except ValueError:
+        return False
+    return True
 
 
 class _Payloads:

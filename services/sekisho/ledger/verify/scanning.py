@@ -6,13 +6,14 @@ What reaches over ranges or logs is handed back and judged in `joining`: nothing
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
-from typing import Final
+from itertools import chain, islice
+from typing import Any, Final
 
-from sekisho.ledger.leaves import Genesis, Leaf, LeafError, PayloadLeaf, read
+from sekisho.ledger.leaves import Genesis, Leaf, LeafError, payload_fields, read
 from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH, encode_bundle, tile_at
 from sekisho.ledger.verify.findings import Finding, Findings
 from sekisho.ledger.verify.sources import LeafRow, LogRow, Place, Source, Stored
@@ -26,6 +27,8 @@ ALLOWED: Final = {
     "acts": frozenset({"genesis", "hold", "release", "purge", "refusal", "extend", "clock", "close"}),
     "meta": frozenset({"genesis", "checkpoint", "key", "close"}),
 }
+
+_TIMES: Final = ("ingested_at", "database_at", "host_at", "checkpoint_at", "signed_at", "was", "now")
 
 
 @dataclass(frozen=True)
@@ -82,15 +85,32 @@ class _Scan:
         self._source, self._task, self._log = source, task, task.log
         self._found = Findings()
         self._hashes: list[bytes] = []
-        self._at = [""]
+        self._at = [b""]
+        self._last_at = b""
+        self._days: set[bytes | None] = set()
+        """Days that there are."""
+        self._kinds: Counter[bytes] = Counter()
+        self._allowed = {kind.encode() for kind in ALLOWED[task.log.kind]}
+        self._topic_id, self._partition = (
+            str(each).encode() for each in (task.log.topic_id, task.log.partition)
+        )
+        self._last: int | None = None
+        self._last_text = b""
+        """The newest offset, and as it is written."""
         self.facts = SpanFacts(task.log, task.low, task.high)
-        for rows in _bundles(source.leaves(task.log, task.low, task.high), task.low, task.high):
+        leaves = source.leaves(task.log, task.low, task.high)
+        for rows in _bundles(leaves, task.low, task.high, self._twice):
             self._bundle(rows)
         self._tree()
+        self.facts.last_offset = self._last
+        self.facts.kinds.update({kind.decode(): number for kind, number in self._kinds.items()})
         self.facts.totals, self.facts.findings = dict(self._found.totals), self._found.kept()
 
     def _add(self, kind: str, index: int | None, detail: str) -> None:
         self._found.add(kind, self._log.origin, index, detail)
+
+    def _twice(self, index: int) -> None:
+        self._add("leaf.misplaced", index, "there are two leaves of this index")
 
     def _bundle(self, rows: Sequence[LeafRow | None]) -> None:
         """A bundle's width of leaves; None where one is missing."""
@@ -99,7 +119,7 @@ class _Scan:
             if row is None:
                 self._add("leaf.missing", index, "there is no leaf of this index")
                 self._hashes.append(NO_HASH)
-                self._at.append(self.facts.last_at)
+                self._at.append(self._last_at)
                 continue
             digest = sha256(b"\x00" + row.leaf).digest()  # RFC 6962 section 2.1
             self._hashes.append(digest)
@@ -110,60 +130,70 @@ class _Scan:
                     f"its bytes hash to {digest.hex()[:16]}…, stored is {row.hash.hex()[:16]}…",
                 )
             self._leaf(row)
-            self._at.append(self.facts.last_at)
+            self._at.append(self._last_at)
         self._check_bundle(first, rows)
 
     def _leaf(self, row: LeafRow) -> None:
+        fields = payload_fields(row.leaf)
+        if fields is not None:
+            self._payload_leaf(row, fields)
+            return
         try:
             leaf = read(row.leaf)
-        except LeafError as error:
-            self._add("leaf.malformed", row.idx, str(error))
-            self.facts.kinds["malformed"] += 1
+            _check_times(leaf)
+        except (LeafError, ValueError) as error:
+            self._malformed(row.idx, str(error))
             return
-        self.facts.kinds[leaf.kind] += 1
+        self._kinds[leaf.kind.encode()] += 1
         if leaf.kind not in ALLOWED[self._log.kind]:
-            self._add(
-                "leaf.misplaced",
-                row.idx,
-                f"a leaf of kind {leaf.kind} has no place in a log of {self._log.kind}",
-            )
-        self._order(row.idx, leaf)
-        if isinstance(leaf, PayloadLeaf):
-            self._payload_leaf(row, leaf)
-        else:
-            self.facts.others.append((row.idx, leaf))
-            self._other_leaf(row, leaf)
-
-    def _order(self, index: int, leaf: Leaf) -> None:
-        facts, at = self.facts, leaf.ingested_at
-        try:
-            datetime.fromisoformat(at)
-        except ValueError:
-            self._add("leaf.malformed", index, f"there is no such time as {at}")
-            return
-        if not facts.first_at:
-            facts.first_at = at
-        # times are written with a fixed width: as texts they sort as they pass
-        if at < facts.last_at and leaf.kind != "clock":
-            facts.backs.append((index, facts.last_at, at))
-        facts.last_at = at
-
-    def _payload_leaf(self, row: LeafRow, leaf: PayloadLeaf) -> None:
-        facts, log = self.facts, self._log
-        if leaf.topic_id != log.topic_id or leaf.partition != log.partition:
-            told = f"it is of topic {leaf.topic_id}, partition {leaf.partition}; the log is of {log.topic_id}, {log.partition}"
+            told = f"a leaf of kind {leaf.kind} has no place in a log of {self._log.kind}"
             self._add("leaf.misplaced", row.idx, told)
-        if row.hash is not None and row.offset != leaf.offset:
-            self._add("leaf.column", row.idx, f"the column says offset {row.offset}, the leaf {leaf.offset}")
-        if facts.first_payload is None:
-            facts.first_payload, facts.first_offset, facts.first_prev = row.idx, leaf.offset, leaf.prev_offset
-        else:
-            self._add_offsets(row.idx, leaf, facts.last_offset)
-        facts.last_offset = leaf.offset
+        self._passed(row.idx, leaf.ingested_at.encode(), accepted=leaf.kind == "clock")
+        self.facts.others.append((row.idx, leaf))
+        self._other_leaf(row, leaf)
 
-    def _add_offsets(self, index: int, leaf: PayloadLeaf, last: int | None) -> None:
-        for kind, told in offset_faults(leaf.offset, leaf.prev_offset, last):
-            self._add(kind, index, told)
+    def _malformed(self, index: int, told: str) -> None:
+        self._add("leaf.malformed", index, told)
+        self._kinds[b"malformed"] += 1
+
+    def _passed(self, index: int, at: bytes, *, accepted: bool = False) -> None:
+        """Another time than the leaf's before."""
+        facts, last = self.facts, self._last_at
+        if not facts.first_at:
+            facts.first_at = at.decode()
+        # times are written with a fixed width: as texts they sort as they pass
+        if at < last and not accepted:
+            facts.backs.append((index, last.decode(), at.decode()))
+        self._last_at, facts.last_at = at, at.decode()
+
+    def _payload_leaf(self, row: LeafRow, fields: tuple[Any, ...]) -> None:
+        """Nine of ten leaves: on their bytes, as they were matched (9 µs a leaf with all else, 12 by `read`)."""
+        _, at, kind, offset, partition, prev, until, _, _, topic_id = fields
+        if at != self._last_at or until not in self._days:
+            if not _exist(at, until):
+                self._malformed(row.idx, "it states a day or a time that does not exist")
+                return
+            self._days.add(until)
+            self._passed(row.idx, at)
+        self._kinds[kind] += 1
+        if kind not in self._allowed or topic_id != self._topic_id or partition != self._partition:
+            self._misplaced(row.idx, kind, topic_id, partition)
+        number = int(offset)
+        if row.hash is not None and row.offset != number:
+            self._add("leaf.column", row.idx, f"the column says offset {row.offset}, the leaf {number}")
+        if self._last is None:
+            facts = self.facts
+            facts.first_payload, facts.first_offset = row.idx, number
+            facts.first_prev = None if prev is None else int(prev)
+        elif prev != self._last_text or number <= self._last:
+            for fault, told in offset_faults(number, None if prev is None else int(prev), self._last):
+                self._add(fault, row.idx, told)
+        self._last, self._last_text = number, offset
+
+    def _misplaced(self, index: int, kind: bytes, topic_id: bytes, partition: bytes) -> None:
+        log = self._log
+        told = f"a {kind.decode()} of topic {topic_id.decode()}, partition {partition.decode()}"
+        self._add("leaf.misplaced", index, f"{told}, in the {log.kind} of {log.topic_id}, {log.partition}")
 
     def _other_leaf(self, row: LeafRow, leaf: Leaf) -> None:
         if row.hash is not None and row.offset is not None:
@@ -213,7 +243,29 @@ class _Scan:
             self._add("tile.differs", first, f"{where}, {tile.path}: not what the leaves give")
 
     def _time(self, number: int) -> str:
-        return self._at[number] if 0 <= number < len(self._at) else ""
+        return self._at[number].decode() if 0 <= number < len(self._at) else ""
+
+
+def _exist(at: bytes, until: bytes | None) -> bool:
+    """Whether the calendar has this time and this day."""
+    try:
+        datetime.fromisoformat(at.decode())
+        if until is not None:
+            date.fromisoformat(until.decode())
+    except ValueError:
+        return False
+    return True
+
+
+def _check_times(leaf: Leaf) -> None:
+    """Raises ValueError where a leaf states a day or a time that does not exist."""
+    for name in _TIMES:
+        told = getattr(leaf, name, None)
+        if told is not None:
+            datetime.fromisoformat(told)
+    until = getattr(leaf, "retain_until", None)
+    if until is not None:
+        date.fromisoformat(until)
 
 
 def offset_faults(offset: int, prev: int | None, last: int | None) -> Iterator[tuple[str, str]]:
@@ -225,22 +277,26 @@ def offset_faults(offset: int, prev: int | None, last: int | None) -> Iterator[t
         yield "offset.chain", f"it names {told} as the offset before it, the leaf before it has {real}"
 
 
-def _bundles(rows: Iterator[LeafRow], low: int, high: int) -> Iterator[list[LeafRow | None]]:
-    """The rows in bundles' widths, with None where an index is left out."""
-    part: list[LeafRow | None] = []
-    index = low
-    for row in rows:
-        while index < row.idx:
-            part.append(None)
-            index += 1
-            if len(part) == WIDTH:
-                yield part
-                part = []
-        part.append(row)
-        index += 1
-        if len(part) == WIDTH:
+def _bundles(
+    rows: Iterator[LeafRow], low: int, high: int, twice: Callable[[int], None]
+) -> Iterator[Sequence[LeafRow | None]]:
+    """The rows in bundles' widths, with None where an index is left out; `twice` is told an index that comes again."""
+    waiting = next(rows, None)
+    for first in range(low, high, WIDTH):
+        end = min(first + WIDTH, high)
+        part = [] if waiting is None else [waiting, *islice(rows, end - first - 1)]
+        waiting = next(rows, None)
+        if [row.idx for row in part] == list(range(first, end)):
             yield part
-            part = []
-    part += [None] * (high - index)
-    for at in range(0, len(part), WIDTH):
-        yield part[at : at + WIDTH]
+            continue
+        # something is missing or there twice: one by one
+        whole = dict[int, LeafRow]()
+        kept = chain(part, () if waiting is None else (waiting,), rows)
+        waiting = next(kept, None)
+        while waiting is not None and waiting.idx < end:
+            if waiting.idx in whole or waiting.idx < first:
+                twice(waiting.idx)
+            whole.setdefault(waiting.idx, waiting)
+            waiting = next(kept, None)
+        rows = kept
+        yield [whole.get(index) for index in range(first, end)]
