@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from cli.conftest import Run
+from sekisho.audit.disclosure import read_instructions
 from sekisho.cli.documents import read_documents
 from sekisho.cli.examples import examples_path
 from sekisho.cli.messages import messages
@@ -51,9 +52,11 @@ def test_the_generated_help_fits_its_page() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_every_example_can_be_used(run: Run, path: Path) -> None:
-    """An example is either for `decide` (its documents have an `at`) or follows the contract for `send`."""
+    """An example is for `decide` (its documents have an `at`), for `audit disclose`, or follows the contract for `send`."""
     documents = read_documents(path.name, path.read_bytes())
-    if "at" in documents[0].value:
+    if "answer" in documents[0].value:
+        assert read_instructions(documents[0].value).answer is not None
+    elif "at" in documents[0].value:
         assert run("decide", str(path)).exit_code == 0
     else:
         assert [each.wrong for each in messages(documents) if each.wrong] == []

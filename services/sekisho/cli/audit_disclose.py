@@ -106,6 +106,11 @@ def disclose(
     day = None if received_on is None else received_on.date()
     wanted = Wanted(subject_id, organization, day, _instructions(path), output, formats or _FORMATS)
     book = _book(settings)
+    stated = wanted.instructions.answer
+    if stated is not None and stated.as_of != today():
+        _told_on_stderr(
+            f"(the letter will say {stated.as_of} for the day of the search; it is made on {today()})"
+        )
     with ledger_home(settings, _told_on_stderr) as home:
         found = asyncio.run(found_in(settings, home, subject_id))
         key = pseudonyms(settings, home).subject(subject_id)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sekisho.ledger.ingest.pseudonyms import Pseudonyms
     from sekisho.ledger.publish.keys import KeyPlaces
     from sekisho.ledger.store.connection import Connection, Role
+    from sekisho.local.postgres_folder import PostgresFolder
 
 _FOLDER: Final = "postgres"
 
@@ -48,8 +49,8 @@ def ledger_home(
     if up is not None:
         yield up
         return
-    with _own(settings, on_progress, make) as url:
-        yield LedgerHome(url, settings.ledger_folder)
+    with _kept(settings, on_progress, make) as home:
+        yield home
 
 
 def _of_up(settings: Settings) -> LedgerHome | None:
@@ -65,16 +66,28 @@ def _of_up(settings: Settings) -> LedgerHome | None:
 
 
 @contextmanager
-def _own(settings: Settings, on_progress: Callable[[str], None], make: bool) -> Iterator[str]:
-    from sekisho.local.postgres import LocalPostgres, PostgresInUseError
+def _kept(settings: Settings, on_progress: Callable[[str], None], make: bool) -> Iterator[LedgerHome]:
+    """The ledger's own here, else that of an `up` which is down."""
     from sekisho.local.postgres_folder import PostgresFolder
 
-    folder = PostgresFolder(settings.ledger_folder / _FOLDER)
-    if not make and not folder.data.exists():
+    up = up_folder(settings)
+    homes = {settings.ledger_folder / _FOLDER: settings.ledger_folder, up / _FOLDER: up / "ledger"}
+    there = [path for path in homes if PostgresFolder(path).data.exists()]
+    if make:
+        there = [settings.ledger_folder / _FOLDER]
+    if not there:
         raise InputError(
             f"There is no ledger here: {settings.ledger_folder} has no database.",
             "SEKISHO_DATABASE_URL names another PostgreSQL; `sekisho up` or `sekisho ledger` begins a ledger.",
         )
+    with _running(settings, PostgresFolder(there[0]), on_progress) as url:
+        yield LedgerHome(url, homes[there[0]])
+
+
+@contextmanager
+def _running(settings: Settings, folder: PostgresFolder, on_progress: Callable[[str], None]) -> Iterator[str]:
+    from sekisho.local.postgres import LocalPostgres, PostgresInUseError
+
     server = LocalPostgres(postgres_limits(settings), data_dir=folder.path, on_progress=on_progress)
     try:
         server.start()

@@ -49,7 +49,8 @@ def answer_of(
                 f"The instructions answer for {given.answer.organization.id}, --organization says {organization}.",
                 "Leave --organization out, or use the instructions of that organization.",
             )
-        return given.answer
+        proven = given.answer.ledger_reference or reference
+        return given.answer.model_copy(update={"ledger_reference": proven})
     known = ", ".join(sorted(id_ for id_, each in book.organizations.items() if each.group))
     if organization is None:
         raise InputError(
