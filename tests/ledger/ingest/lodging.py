@@ -319,6 +319,7 @@ class Lodging:
         """Every log, checked as it is read: sound logs only. Raises UnsoundError."""
         found = []
         async with session(self.url, "reader") as conn:
+            await conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")  # one moment, while ledgers write
             for log, head in await heads(conn):
                 stored: list[Leaf] = []
                 frontier = Frontier()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -186,7 +187,9 @@ def test_keyed_hashes_of_one_use_are_none_of_another() -> None:
 
 def test_an_allowed_decision_is_found_by_each_consent_that_served() -> None:
     """Person and consent, as keyed hashes, at its offset and time."""
-    consents = [{"consent_id": name, "position": None, "serves": []} for name in ("CS-1", "CS-2", "CS-1")]
+    consents: list[dict[str, Any]] = [
+        {"consent_id": name, "position": None, "serves": []} for name in ("CS-1", "CS-2", "CS-1")
+    ]
     rows = served_by(read(decision("C-1", consents=consents)), NAMES)
     assert {each.consent_hmac for each in rows} == {NAMES.consent("CS-1"), NAMES.consent("CS-2")}
     assert len(rows) == 2
@@ -197,7 +200,7 @@ def test_an_allowed_decision_is_found_by_each_consent_that_served() -> None:
 @pytest.mark.parametrize(
     "changes", [{"effect": "deny"}, {"duplicate_of": 3}, {"subject_id": None}, {"consents": []}]
 )
-def test_other_decisions_are_not_indexed(changes: dict[str, object]) -> None:
+def test_other_decisions_are_not_indexed(changes: dict[str, Any]) -> None:
     """Denied ones, repeated answers, those on nobody known, those that used no consent."""
     assert served_by(read(decision("C-1", **changes)), NAMES) == []
 

@@ -144,7 +144,8 @@ class OutcomesLane(Lane):
     async def _write(
         self, conn: Connection, shard: Shard, taken: Taken | None, policy: Policy | None, next_offset: int
     ) -> Shard:
-        changes = {} if policy is None else {policy.scope_key: [_stated(policy)]}
+        silent = policy is None or (taken is None and policy.outcome.insurance_until is None)
+        changes = {} if policy is None or silent else {policy.scope_key: [_stated(policy)]}
         scope_of = await scopes.scopes(conn, sorted(changes)) if changes else {}
         until = None if policy is None else policy.outcome.insurance_until
         await append.ensure_shelves(conn, {until}, self.shelves)
