@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import uuid
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import psycopg
 import pytest
 
 from ledger.keeping.held_world import Wanted, World, day_before
+from local_postgres import as_user
 from sekisho.ledger.keeping.erasing import name_of
 from sekisho.ledger.keeping.holding import Named, place
 from sekisho.ledger.keeping.keeping import Statement
@@ -82,6 +85,21 @@ async def test_control_vacuum_alone_leaves_the_bytes(
     await purge(world.keeping, rewrite=True)
     _checkpoint(own_postgres.url)
     assert _files_with(base, GONE) == []
+
+
+async def test_who_may_not_vacuum_is_told_that_bytes_may_remain(world: World) -> None:
+    """A database user who is no member of the owner deletes all the same; the report says that the file is not clean."""
+    await world.take([Wanted(DUE)])
+    role = f"t_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(world.url, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {role} LOGIN IN ROLE sekisho_purger")
+    try:
+        report = await purge(dataclasses.replace(world.keeping, url=as_user(world.url, role)))
+    finally:
+        with psycopg.connect(world.url, autocommit=True) as admin:
+            admin.execute(f"DROP ROLE {role}")
+    assert report.purged == 1
+    assert [(each.partition, each.clean) for each in report.erased] == [(name_of(DUE), False)]
 
 
 async def _hold(world: World) -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from ledger.keeping.held_world import NOW, ORIGIN, Wanted, World, day_before
 from ledger.keeping.killed_purge import STEPS
+from sekisho.ledger.keeping import purging
 from sekisho.ledger.keeping.purging import PurgeReport, PurgeRunningError, purge
+from sekisho.ledger.store.connection import Connection
+from sekisho.ledger.store.errors import StoreError
+from sekisho.ledger.store.purging import purge_rows
+from sekisho.ledger.store.rows import PurgeRow
+from sekisho.local.postgres import LocalPostgres
 
 pytestmark = pytest.mark.database
 SCRIPT = Path(__file__).with_name("killed_purge.py")
@@ -58,3 +66,32 @@ async def _once_free(world: World) -> PurgeReport:
                 return await purge(world.keeping)
             except PurgeRunningError:
                 await asyncio.sleep(0.1)
+
+
+async def test_a_database_that_dies_in_a_purge(
+    own_postgres: LocalPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the second batch's commit: the first stands, the run fails in words; started again, the rest goes."""
+    world = World(own_postgres.url)
+    await world.make()
+    due = await world.take([Wanted(day_before())] * 25)
+    before = world.everything_but(due)
+    turns = 0
+
+    async def dies(conn: Connection, chosen: Sequence[PurgeRow]) -> int:
+        nonlocal turns
+        turns += 1
+        found = await purge_rows(conn, chosen)
+        if turns == 2:
+            await asyncio.to_thread(own_postgres.kill)
+        return found
+
+    monkeypatch.setattr(purging, "purge_rows", dies)
+    with pytest.raises(StoreError):
+        await purge(dataclasses.replace(world.keeping, batch=10))
+    await asyncio.to_thread(own_postgres.start)
+    world.url = own_postgres.url
+    assert len(world.kept()) == 15
+    assert len(world.acts("purge")) == 10
+    assert (await purge(world.keeping)).purged == 15
+    assert world.everything_but(due) == before

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from sekisho.ledger.keeping.clocks import Clocks
 from sekisho.ledger.store.acts import Acts, lock_acts
-from sekisho.ledger.store.connection import Connection, database_now, session
+from sekisho.ledger.store.connection import Connection, Role, database_now, session
 from sekisho.ledger.store.entries import newest_checkpoint_time
+
+_STATEMENT_S: Final = 600
+"""Counting a million due rows takes 10 s on a quiet machine; what locks others out is bounded by their lock time-outs."""
 
 
 class KeepingError(Exception):
@@ -58,9 +61,9 @@ class Keeping:
     batch: int = 1_000
     """Rows deleted by one transaction, which ingestion waits for: some 0.1 s."""
 
-    def session(self) -> AbstractAsyncContextManager[Any]:
-        """A connection with the purger's rights."""
-        return session(self.url, "purger", application="sekisho-keeping")
+    def session(self, role: Role = "purger") -> AbstractAsyncContextManager[Connection]:
+        """A connection with that role's rights."""
+        return session(self.url, role, application="sekisho-keeping", statement_seconds=_STATEMENT_S)
 
     async def clocks(self, conn: Connection) -> Clocks:
         """The three clocks, read now."""

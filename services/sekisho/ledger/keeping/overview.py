@@ -76,7 +76,7 @@ class Overview(NamedTuple):
 
 async def overview(keeping: Keeping, *, as_of: date | None = None, rows: int = 0) -> Overview:
     """What is due now by the least clock, or, `as_of`, what would be due on that day if nothing changed until then."""
-    async with keeping.session() as conn:
+    async with keeping.session("reader") as conn:
         clocks = await keeping.clocks(conn)
         day = clocks.day if as_of is None else as_of
         groups = [] if day is None else _groups(await due_groups(conn, day))
