@@ -118,7 +118,9 @@ def _confirm(settings: Settings, home: LedgerHome, record_id: str | None) -> Non
             f"記録 {record_id} の内容を削除します。取り消せません。 Deletes the record's contents for good."
         )
     else:
-        due = _overview(settings, home, None, 0).due
+        # a checkpoint is signed first, so the machines' clocks tell what will be due
+        day = _overview(settings, home, None, 0).clocks.day_without_checkpoint
+        due = _overview(settings, home, day, 0).due
         what = f"{due:,}件の内容を削除します。取り消せません。 Deletes the contents of {due:,} for good."
     click.confirm(what, abort=True, err=True)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -160,3 +164,23 @@ def test_an_agreement_ends_when_an_operator_says_so(made: World, run: Run) -> No
     assert json.loads(run("purge", "--as-of", leaf["retain_until"], "--json").stdout)["no_end"] == 1
     held = json.loads(run("hold", "place", "--agreement", 'B "26"', *WHY, "--json").stdout)
     assert held["covered"] == 2
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n", 130, 1), ("y", 0, 0)])
+def test_on_a_terminal_it_asks_first(made: World, run: Run, answer: str, code: int, left: int) -> None:
+    """How many would go, for good; a no deletes nothing."""
+    run("purge", "--execute", "--yes")
+    asyncio.run(made.take([Wanted(YESTERDAY)]))
+    assert json.loads(run("purge", "--json").stdout)["due"] == 1
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sekisho", "audit", "purge", "--execute"],
+        stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    os.write(ours, f"{answer}\n".encode())
+    told, _ = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code, told.decode()
+    assert "Deletes the contents of 1 for good" in told.decode()
+    assert len(made.kept()) == left
