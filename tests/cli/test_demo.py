@@ -1,4 +1,4 @@
-"""`sekisho demo`: the day in memory; on a real Kafka; interrupted. Nothing is left behind."""
+"""`sekisho demo`: the day in memory; on a real Kafka, with the ledger's evening; interrupted. Nothing is left behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from rich.cells import cell_len
@@ -57,67 +58,129 @@ def test_a_document_is_moved_as_a_whole() -> None:
 
 
 @pytest.mark.broker
-def test_on_a_kafka_that_is_named_it_plays_under_its_own_topics_and_deletes_them(broker: str) -> None:
-    """With SEKISHO_KAFKA_BOOTSTRAP nothing is started but gates, which are killed in earnest; exit 0; no topic stays."""
-    from confluent_kafka.admin import AdminClient
-
-    environment = {**os.environ, "SEKISHO_KAFKA_BOOTSTRAP": broker}
+@pytest.mark.database
+def test_on_a_kafka_that_is_named_it_plays_under_its_own_topics_and_deletes_them(
+    broker: str, tmp_path: Path
+) -> None:
+    """With SEKISHO_KAFKA_BOOTSTRAP no broker is started; gates are killed in earnest, the evening is proven; no topic stays."""
     done = subprocess.run(
         [*COMMAND, "--requests", "300"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+        env=_environment(tmp_path, SEKISHO_KAFKA_BOOTSTRAP=broker),
+        capture_output=True, text=True, timeout=480, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "gate-1 killed (SIGKILL)" in done.stdout
-    prefix = re.search(r"sekisho-demo-[0-9a-f]+-", done.stdout)
-    assert prefix is not None
-    assert not [
-        name
-        for name in AdminClient({"bootstrap.servers": broker}).list_topics(timeout=10).topics
-        if name.startswith(prefix[0])
-    ]
     assert "Traceback" not in done.stderr
+    assert "✗ DENY" in done.stdout
+    shown = " ".join(done.stdout.split())
+    for said in (
+        "Nothing was altered, removed early, reordered or added.", "localhost/sekisho/meta",
+        "the ledger is append-only", "✗ 最初の不一致 First broken place", "The tampering was found; put back, the ledger verifies",
+        "Due today: 0",
+    ):  # fmt: skip
+        assert said in shown, said
+    assert sorted(each.name for each in (tmp_path / "demo").rglob("*.*")) == [
+        "notice.html", "notice.json", "notice.pdf", "sheet.html", "sheet.json", "sheet.pdf",
+    ]  # fmt: skip
+    assert topics_left(broker, done.stdout) == []
+    assert processes_of(str(tmp_path)) == []
+
+
+def topics_left(broker: str, shown: str) -> list[str]:
+    """The demo's topics that are still there, and its prefix's consumer groups."""
+    from confluent_kafka.admin import AdminClient
+
+    prefix = re.search(r"sekisho-demo-[0-9a-f]+-", shown)
+    assert prefix is not None
+    admin = AdminClient({"bootstrap.servers": broker})
+    groups = admin.list_consumer_groups().result(30).valid
+    names = [*admin.list_topics(timeout=30).topics, *(each.group_id for each in groups)]
+    return [name for name in names if name.startswith(prefix[0])]
+
+
+def _environment(state: Path, **given: str) -> dict[str, str]:
+    """What the demo is started with: its documents and its gates' files go where the test looks for them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEKISHO_")}
+    return {**kept, **given, "SEKISHO_STATE_DIRECTORY": str(state), "PYTHONUNBUFFERED": "1"}
+
+
+class Interrupted(NamedTuple):
+    """A demo that was ended by a signal: its exit code, all that it printed, stderr, and its temporary folder."""
+
+    code: int
+    shown: str
+    stderr: str
+    folder: Path
+
+
+def interrupted(
+    environment: dict[str, str], requests: int, said: str, number: signal.Signals, temporary: Path
+) -> Interrupted:
+    """A demo that gets the signal as soon as it says that. Something of it must run then."""
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [*COMMAND, "--requests", str(requests)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**environment, "TMPDIR": str(temporary)}, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    watchdog = threading.Timer(400, process.kill)
+    watchdog.start()
+    shown = ""
+    try:
+        for line in process.stdout:
+            shown += line
+            if said in line:
+                break
+        assert said in shown, shown
+        (folder,) = temporary.glob("sekisho-demo-*")
+        assert processes_of(str(folder))
+        process.send_signal(number)
+        rest, stderr = process.communicate(timeout=180)
+    finally:
+        watchdog.cancel()
+        process.kill()
+    return Interrupted(process.returncode, shown + rest, stderr, folder)
+
+
+def assert_nothing_is_left(ended: Interrupted, code: int) -> None:
+    """It ended as a shell expects of that signal, said so, and took everything with it."""
+    assert ended.code == code, ended.shown + ended.stderr
+    assert "Stopping everything" in ended.shown
+    assert "Traceback" not in ended.stderr
+    assert processes_of(str(ended.folder)) == []
+    assert list(ended.folder.parent.iterdir()) == []
 
 
 @pytest.mark.own_broker
 @pytest.mark.parametrize(
+    ("number", "said", "code"), [(signal.SIGINT, "gate-1 killed", 130), (signal.SIGTERM, "Ready:", 143)]
+)
+def test_interrupted_it_leaves_no_process_and_no_folder(
+    tmp_path: Path, number: signal.Signals, said: str, code: int
+) -> None:
+    """Ctrl-C in the rush, or SIGTERM in the scenes: broker and gates end, the temporary folder is removed."""
+    ended = interrupted(_environment(tmp_path / "state"), 3000, said, number, tmp_path / "tmp")
+    assert_nothing_is_left(ended, code)
+
+
+@pytest.mark.broker
+@pytest.mark.database
+@pytest.mark.parametrize(
     ("number", "said", "code"),
     [
-        (signal.SIGINT, "gate-1 killed", 130),
-        (signal.SIGTERM, "Ready:", 143),
+        (signal.SIGTERM, "Starting an embedded PostgreSQL", 143),
+        (signal.SIGINT, "Ready: PostgreSQL", 130),
+        (signal.SIGTERM, "Verification of the ledger", 143),
     ],
 )
-def test_interrupted_it_leaves_no_process_and_no_folder(number: signal.Signals, said: str, code: int) -> None:
-    """Ctrl-C in the rush, or SIGTERM in the scenes: broker and gates end, the temporary folder is removed."""
-    process = subprocess.Popen(
-        [*COMMAND, "--requests", "3000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    folder = None
-    watchdog = threading.Timer(200, process.kill)
-    watchdog.start()
-    try:
-        for line in process.stdout:
-            found = re.search(r"data in (\S+)", line)
-            folder = found[1] if found else folder
-            if said in line:
-                break
-        assert folder is not None
-        assert processes_of(folder)
-        process.send_signal(number)
-        rest, stderr = process.communicate(timeout=90)
-    finally:
-        watchdog.cancel()
-        process.kill()
-    assert process.returncode == code, rest + stderr
-    assert "Stopping everything" in rest
-    assert "Traceback" not in stderr
-    assert processes_of(folder) == []
-    assert not Path(folder).exists()
+def test_interrupted_in_the_evening_it_leaves_no_database_either(
+    broker: str, tmp_path: Path, number: signal.Signals, said: str, code: int
+) -> None:
+    """While PostgreSQL starts, while the ledger takes in, while it is verified: both end, and the day's topics are deleted."""
+    environment = _environment(tmp_path / "state", SEKISHO_KAFKA_BOOTSTRAP=broker)
+    ended = interrupted(environment, 30, said, number, tmp_path / "tmp")
+    assert_nothing_is_left(ended, code)
+    assert topics_left(broker, ended.shown) == []
 
 
 def processes_of(folder: str) -> list[str]:

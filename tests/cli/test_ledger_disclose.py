@@ -131,16 +131,16 @@ def test_marks_never_make_a_disclosure_impossible(audit: Audit) -> None:
     ):
         audit("withhold", first, *options, *WHY)
         assert _notice(audit)["counts"]["partly_withheld"] == 1
-    for options, expected in (
+    for above, expected in (
         (("--ground", "harm"), "withheld"),
         (("--ground", "harm", "--item", "savings.balance"), "withheld"),
         (("--exclude", "state"), "excluded"),
         (("--ground", "harm"), "excluded"),
         (("--exclude", "unlawful_acts"), "excluded"),
     ):
-        audit("withhold", second, *options, *WHY)
-        made = _sheet(audit, "C-000001", f"out-{options[1]}-{len(options)}-{expected}")
-        assert made["categories"][expected] == 1, options
+        audit("withhold", second, *above, *WHY)
+        made = _sheet(audit, "C-000001", f"out-{above[1]}-{len(above)}-{expected}")
+        assert made["categories"][expected] == 1, above
 
 
 def test_a_mark_that_fits_no_record_is_refused(audit: Audit, database: str) -> None:

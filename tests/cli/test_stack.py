@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,13 +31,14 @@ def sekisho(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.own_broker
 def test_up_send_tail_audit_down(tmp_path: Path) -> None:
-    """What `up` starts answers what `send` sends, `tail` shows it, `audit check` approves, `down` ends all of it."""
+    """What `up` starts answers what `send` sends, `tail` shows it, `audit check` approves; the ledger keeps what is to be recorded, also
+    over a `down` and another `up`; `down --forget` ends all of it."""
     example = str(examples_path() / "insurance-list.yaml")
     up = sekisho(tmp_path, "up")
     try:
         assert up.returncode == 0, up.stdout + up.stderr
         assert "Kafka      127.0.0.1:" in up.stdout
-        assert up.stdout.count("/metrics") == 2
+        assert up.stdout.count("/metrics") == 3
         again = sekisho(tmp_path, "up")
         assert again.returncode == 1
         assert "It runs already" in again.stderr
@@ -49,6 +53,7 @@ def test_up_send_tail_audit_down(tmp_path: Path) -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert json.loads(checked.stdout)["counts"]["decisions"] == 2
         assert sekisho(tmp_path, "topics", "check").returncode == 0
+        _the_ledger_keeps_records(tmp_path)
         unskippable = sekisho(tmp_path, "gate", "skip", "0:0")
         assert unskippable.returncode == 2
         assert "SEKISHO_PAYLOAD_HMAC_KEY" in unskippable.stderr
@@ -58,6 +63,54 @@ def test_up_send_tail_audit_down(tmp_path: Path) -> None:
     assert "kafka" in down.stdout
     assert processes_of(str(tmp_path)) == []
     assert sekisho(tmp_path, "down").stdout == "Nothing was up.\n"
+
+
+def _the_ledger_keeps_records(state: Path) -> None:
+    """Sent, kept, verified; after `down` still read, by a database that runs for the command; after `up` more on the same keys."""
+    (first,) = _provided(state, 1)
+    keys = _keys(state)
+    assert {path.name: mode for path, (mode, _) in keys.items()} == {
+        "signing.key": 0o600,
+        "subject-hmac.key": 0o600,
+    }
+    assert sekisho(state, "down").returncode == 0
+    assert [each["record"]["record_id"] for each in _kept(state)] == [first]
+    assert sekisho(state, "audit", "verify").returncode == 0
+    up = sekisho(state, "up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert first in _provided(state, 2)
+    assert _keys(state) == keys
+    disclosed = sekisho(state, "audit", "disclose", "C-900003", "--organization", "savings-bank", "--json")
+    assert disclosed.returncode == 0, disclosed.stderr
+    assert first in disclosed.stdout
+
+
+def _provided(state: Path, number: int) -> list[str]:
+    """Has the example's provision decided under a new request id; waits for its record. The ids of all that are kept."""
+    text = (examples_path() / "provision.yaml").read_text(encoding="utf-8")
+    path = state / f"provision-{number}.yaml"
+    path.write_text(text.replace("EX-R-3", f"EX-R-3-{number}"), encoding="utf-8")
+    assert sekisho(state, "send", str(path)).returncode == 0
+    until = time.monotonic() + 120
+    while len(kept := _kept(state)) < number and time.monotonic() < until:
+        time.sleep(0.5)
+    verified = sekisho(state, "audit", "verify", "--json")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    ids = [each["record"]["record_id"] for each in kept]
+    assert len(ids) == number
+    return ids
+
+
+def _kept(state: Path) -> list[dict[str, Any]]:
+    found = sekisho(state, "audit", "records", "--person", "C-900003", "--json")
+    assert found.returncode == 0, found.stderr
+    return [json.loads(line) for line in found.stdout.splitlines()]
+
+
+def _keys(state: Path) -> dict[Path, tuple[int, bytes]]:
+    folder = state / "up" / "ledger" / "keys"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    return {path: (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])

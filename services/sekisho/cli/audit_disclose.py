@@ -99,7 +99,7 @@ def disclose(
     \b
     Examples:
       sekisho audit disclose C-000001 --organization savings-bank
-      sekisho audit disclose C-000001 --instructions deploy/examples/disclosure.yaml --output for-C-000001
+      sekisho audit disclose C-900003 --instructions deploy/examples/disclosure.yaml
       sekisho audit disclose C-000001 --organization savings-bank --json
     """  # fmt: skip
     settings = Settings.from_environment()

@@ -39,9 +39,28 @@ COLUMNS: Final = (
     "--recipient", "counterparties", metavar="ID", multiple=True, help="With this counterparty (its id)."
 )
 @click.option("--controller", "controllers", metavar="ID", multiple=True, help="Of this controller.")
-@click.option("--method", "methods", type=click.Choice(get_args(RecordMethod)), multiple=True)
-@click.option("--basis", "bases", type=click.Choice(get_args(RecordBasis)), multiple=True)
-@click.option("--direction", "directions", type=click.Choice(["provision", "receipt"]), multiple=True)
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(get_args(RecordMethod)),
+    multiple=True,
+    help="Made by this method.",
+)
+@click.option(
+    "--basis",
+    "bases",
+    type=click.Choice(get_args(RecordBasis)),
+    metavar="BASIS",
+    multiple=True,
+    help=f"Owed on this basis: {', '.join(get_args(RecordBasis))}.",
+)
+@click.option(
+    "--direction",
+    "directions",
+    type=click.Choice(["provision", "receipt"]),
+    multiple=True,
+    help="Provided, or received.",
+)
 @click.option(
     "--from", "first", type=_DAY, metavar="DAY", help="Created on or after this day (Asia/Tokyo), YYYY-MM-DD."
 )
@@ -73,7 +92,7 @@ def records(**given: Any) -> int:
     \b
     Examples:
       sekisho audit records --person C-000001
-      sekisho audit records --recipient life-insurer --from 2026-04-01 --until 2027-03-31 --csv > records.csv
+      sekisho audit records --recipient life-insurer --from 2026-04-01 --csv > records.csv
       sekisho audit records --basis provision.opt_out --count --json
     """  # fmt: skip
     if given["as_json"] and given["as_csv"]:

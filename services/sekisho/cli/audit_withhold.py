@@ -36,8 +36,9 @@ from sekisho.settings import Settings
     "--particular",
     "particulars",
     type=click.Choice(get_args(Particular)),
+    metavar="NAME",
     multiple=True,
-    help="Only this particular is withheld; may be repeated.",
+    help=f"Only this particular is withheld; may be repeated: {', '.join(get_args(Particular))}.",
 )
 @click.option(
     "--item", "items", metavar="ITEM", multiple=True, help="Only this data item is withheld; may be repeated."
@@ -60,8 +61,8 @@ def withhold(
 
     \b
     Examples:
-      sekisho audit withhold 6c1f… --ground harm --particular counterparty_name --reason "…" --by op-0123
-      sekisho audit withhold 6c1f… --exclude crime_prevention --reason "…" --by op-0123
+      sekisho audit withhold 6c1f… --ground harm --item savings.balance --reason "…" --by op-1
+      sekisho audit withhold 6c1f… --exclude crime_prevention --reason "…" --by op-1
     """  # fmt: skip
     if (exclude is None) == (ground is None):
         raise click.UsageError("Give either --exclude or --ground.")
