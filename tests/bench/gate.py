@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import psutil
 
-from bench import latency, phases, plots, report, subjects, throughput
+from bench import latency, ledger_report, phases, plots, report, subjects, throughput
 from bench.contenders import ALL, GATE, SEND, Contender
 from bench.context import context
 from bench.site import BROKER, Site
@@ -129,9 +129,11 @@ def measure(
 
 
 def write(results: dict[str, Any], docs: Path) -> None:
-    """docs/performance.md and its plots."""
+    """docs/performance.md and its plots; the ledger's section of the page stays."""
     docs.mkdir(parents=True, exist_ok=True)
-    (docs / "performance.md").write_text(report.page(results, report.head()), "utf-8")
+    path = docs / "performance.md"
+    kept = ledger_report.kept(path.read_text("utf-8")) if path.exists() else ""
+    path.write_text(ledger_report.joined(report.page(results, report.head()), kept), "utf-8")
     plots.draw(results, docs / "performance")
 
 

@@ -160,7 +160,7 @@ def _cpu(process: psutil.Process) -> float:
 @contextmanager
 def _process(stage: Stage, deployment: Deployment, url: str) -> Iterator[ServiceProcess]:
     http, read = free_ports(2)
-    home = GateHome(deployment.site.bootstrap, stage.folder, "unused", stage.folder / "state")
+    home = GateHome(deployment.site.bootstrap, stage.folder, "unused" * 8, stage.folder / "state")
     variables = deployment.variables | {"SEKISHO_LEDGER_READ_PORT": str(read)}
     plan = ledger_plan(home, url, stage.home(), http, variables)
     process = ServiceProcess(plan, stage.folder / "logs" / f"{deployment.prefix}ledger.log", LIMITS)

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-from bench import latency, report, subjects, throughput, trust, workload
+from bench import (
+    latency,
+    ledger,
+    ledger_records,
+    ledger_report,
+    ledger_runs,
+    report,
+    subjects,
+    throughput,
+    trust,
+    workload,
+)
 from bench.contenders import BATCH, CONFLUENT, GATE, SEND
 from bench.figures import percentile, ratios
 from bench.site import Site
 from bench.throughput import Sizes, Stage
 from bench.workload import PROVISIONS
-from sekisho.contracts import access_requests
+from sekisho.contracts import access_requests, provision_records
 from sekisho.contracts.routing import partition_of
+from sekisho.domain.calendar import tokyo_day
 
 SIZES = Sizes(warm=40, main=200, faust_warm=10, faust=20)
 
@@ -93,3 +107,61 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert ratios([100, 50, 100], [50, 25, 50]) == (2, 2, 2)
     assert percentile([1, 2, 3, 4], 0.5) == 3
     assert percentile([1, 2, 3, 4], 1.0) == 4
+
+
+LEDGER: Final = ledger.Extent(
+    records=600,
+    rounds=1,
+    hundreds=200,
+    singles=20,
+    kafka=200,
+    kafka_rounds=1,
+    million=1_000,
+    proofs=5,
+    purged=50,
+)
+
+
+@pytest.mark.database
+@pytest.mark.broker
+@pytest.mark.timeout(900)
+def test_the_ledger_takes_all_in_and_every_figure_is_told(
+    broker: str, database_server: str, tmp_path: Path
+) -> None:
+    """From memory, published and not, from Kafka, singly; what was filled verifies, proves, publishes and is purged."""
+    # the CPU of this process stands for the servers', whose ids the fixtures do not tell
+    stage = ledger_runs.Stage(database_server, os.getpid(), tmp_path, print)
+    found = ledger.ingest(stage, LEDGER)
+    found.append(ledger_runs.on_kafka(stage, Site(broker), os.getpid(), LEDGER.kafka, 1).raw())
+    assert [each["contender"] for each in found[:3]] == ["COPY", "ledger", "ledger, publishing"]
+    assert all(each["per_second"] > 0 and each["seconds"] > 0 for each in found)
+    assert all(len(each["rss"]) == 10 for each in found if each["contender"] == "ledger")
+    results: dict[str, Any] = {"ingest": found, "million": ledger.million(stage, LEDGER)}
+    assert results["million"]["purge"]["records"] == LEDGER.purged
+    told = ledger_report.terminal(results)
+    assert "15,000 records/s into PostgreSQL" in told
+    assert "1 M leaves verified" not in told, "a small ledger tells nothing of that"
+
+
+def test_the_two_parts_of_the_page_leave_each_other_alone() -> None:
+    """Whichever is written anew, the other stays as it was."""
+    page = ledger_report.joined("the gate's\n", f"{ledger_report.MARK}\nthe ledger's\n")
+    assert (
+        ledger_report.joined(page, f"{ledger_report.MARK}\nnew\n")
+        == f"the gate's\n\n{ledger_report.MARK}\nnew\n"
+    )
+    assert ledger_report.joined("new", ledger_report.kept(page)) == page.replace("the gate's", "new")
+    assert ledger_report.joined("new", ledger_report.kept("the gate's")) == "new\n"
+
+
+def test_the_records_are_what_a_gate_writes() -> None:
+    """They can be read, are of many persons, in their persons' partitions, and some are due."""
+    sent = list(ledger_records.messages(400, seed=1))
+    read = [provision_records.decode(each.value) for each in sent]
+    assert len({each.record_id for each in read}) == len({each.decision_id for each in read}) == 400
+    today = tokyo_day(datetime.now(UTC))
+    assert 0 < sum(each.retain_until is not None and each.retain_until < today for each in read) < 200
+    for message, record in zip(sent, read, strict=True):
+        assert record.subject is not None
+        assert message.key.decode() == record.subject.id
+        assert message.partition == partition_of(record.subject.id, ledger_records.PARTITIONS)
