@@ -13,6 +13,7 @@ from sekisho.contracts.errors import RejectedMessageError
 from sekisho.contracts.provision_records import ProvisionRecord
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.retention import retention
+from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.leaves import PayloadLeaf
 from sekisho.ledger.merkle.canonical import CanonicalError, canonicalized
 from sekisho.ledger.verify.sources import Columns
@@ -121,7 +122,44 @@ def decision_columns(document: Any, columns: Columns, subject: SubjectHmac | Non
     told = document["outcome"]
     concluded = datetime.fromisoformat(told["concluded_at"])
     yield from _differing(columns, {"controller": told["organization"], "created_at": concluded})
+    yield from _differing(columns, dict.fromkeys(_OF_RECORDS - {"controller"}))
     yield from subject_faults(told["subject_id"], columns, subject)
+
+
+def unread_columns(columns: Columns) -> Faults:
+    """The columns of a message that nobody could read: it is found by none."""
+    yield from _differing(columns, dict.fromkeys(_OF_RECORDS | {"subject_hmac"}))
+
+
+def statement_columns(rid: str, kind: str, columns: Columns) -> Faults:
+    """The columns of an operator's statement: it has no end, and is found as no record."""
+    yield from _differing(columns, {"rid": UUID(rid), "kind": kind, "shelf": OPEN_SHELF})
+    yield from _differing(columns, dict.fromkeys(_OF_RECORDS | {"retain_until", "scope"}))
+
+
+_OF_RECORDS: Final = frozenset(
+    {"record_id", "decision_id", "direction", "basis", "method", "controller", "counterparty", "provided_on"}
+)
+
+
+def agreement_key(told: ProvisionRecord, pseudonyms: Pseudonyms | None) -> bytes | None:
+    """What the scope of a batch or contract is found by; None without the persons' key."""
+    if pseudonyms is None:
+        return None
+    contract = told.method == "contract"
+    person = told.subject.id if contract and told.subject is not None else None
+    paper = told.document if contract else told.agreement
+    return pseudonyms.agreement(told.method, told.controller, told.counterparty.id, paper, person)
+
+
+def policy_key(document: Any, pseudonyms: Pseudonyms | None) -> bytes | None:
+    """What a policy's scope is found by; None without the persons' key."""
+    if pseudonyms is None:
+        return None
+    told = document["outcome"]
+    return pseudonyms.policy(
+        told["subject_id"], told["organization"], told.get("product"), told["concluded_at"]
+    )
 
 
 def subject_faults(subject_id: str | None, columns: Columns, subject: SubjectHmac | None) -> Faults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +18,12 @@ from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH, Tile, TileError, decode_
 from sekisho.ledger.verify.published import CHECKPOINT, KINDS, Published, log_path
 from sekisho.ledger.verify.sources import (
     Derived,
+    HoldRow,
     LeafRow,
     LogRow,
     PayloadRow,
     Place,
+    PurgedRow,
     Source,
     SourceError,
     Stored,
@@ -166,6 +168,22 @@ class Bundle:
     def derived(self, log: LogRow) -> Derived | None:  # noqa: ARG002 (the port's signature)
         """There are no tables."""
         return None
+
+    def holds(self) -> dict[str, HoldRow] | None:
+        """There is no such table."""
+        return None
+
+    def scopes(self, wanted: Sequence[str]) -> dict[str, bytes] | None:  # noqa: ARG002
+        """There is no such table."""
+        return None
+
+    def purged(self, log: LogRow, low: int, high: int) -> dict[int, PurgedRow] | None:  # noqa: ARG002
+        """There is no such table."""
+        return None
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """Nothing: the report tells what a bundle lacks."""
+        return iter(())
 
     def unaccounted(self) -> Iterator[tuple[str, str, str]]:
         """Files that are not what the manifest says, payloads of no log, checkpoints of no log."""

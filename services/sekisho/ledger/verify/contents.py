@@ -11,18 +11,24 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sekisho.domain.calendar import tokyo_day
+from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.leaves import Clock, Extend, Hold, LeafError, NewKey, PayloadLeaf, Release, read
 from sekisho.ledger.merkle.canonical import CanonicalError, commit
 from sekisho.ledger.verify.acts import Acts
+from sekisho.ledger.verify.batches import Batches
+from sekisho.ledger.verify.beside import Beside
 from sekisho.ledger.verify.bodies import (
     Document,
-    SubjectHmac,
+    agreement_key,
     column_faults,
     decision_columns,
     decision_policy,
+    policy_key,
     record_agreement,
     record_columns,
     record_faults,
+    statement_columns,
+    unread_columns,
 )
 from sekisho.ledger.verify.findings import Finding, Findings
 from sekisho.ledger.verify.retained import Retained, day
@@ -63,19 +69,24 @@ class ContentsFacts:
 class Contents:
     """Goes through the payloads of one ledger."""
 
-    def __init__(self, source: Source, acts: Acts, clocks: Clocks, subject: SubjectHmac | None) -> None:
-        self._source, self._acts, self._clocks, self._subject = source, acts, clocks, subject
+    def __init__(
+        self, source: Source, acts: Acts, clocks: Clocks, pseudonyms: Pseudonyms | None = None
+    ) -> None:
+        self._source, self._acts, self._clocks, self._pseudonyms = source, acts, clocks, pseudonyms
 
     def go(self, task: ContentsTask) -> ContentsFacts:
         """A range. Raises SourceError."""
-        return _Range(self._source, self._acts, self._clocks, self._subject, task).facts
+        return _Range(self._source, self._acts, self._clocks, self._pseudonyms, task).facts
 
 
 class _Range:
     def __init__(
-        self, source: Source, acts: Acts, clocks: Clocks, subject: SubjectHmac | None, task: ContentsTask
+        self, source: Source, acts: Acts, clocks: Clocks, pseudonyms: Pseudonyms | None, task: ContentsTask
     ) -> None:
-        self._log, self._subject = task.log, subject
+        self._log, self._subject = task.log, None if pseudonyms is None else pseudonyms.subject
+        self._pseudonyms = pseudonyms
+        self._batches = Batches(source, task.log, task.low)
+        self._beside = Beside(source, task.log, task.low, task.high, acts, pseudonyms)
         self._retained = Retained(acts, task.log.origin, clocks)
         self._about = acts.about.get(task.log.origin)
         self._today = tokyo_day(clocks.now)
@@ -98,6 +109,8 @@ class _Range:
             if self._about is not None:
                 self._targets(row.idx, leaf.rid, leaf.kind)
         payloads.at(task.high, self._unaccounted)
+        for index, told in self._beside.scopes():
+            self._add("stored.differs", index, told)
         self.facts.totals, self.facts.findings = dict(self._found.totals), self._found.kept()
 
     def _add(self, kind: str, index: int, detail: str) -> None:
@@ -125,6 +138,7 @@ class _Range:
                 self._found.add(fault, moment.origin, moment.idx, told)
 
     def _payload_leaf(self, index: int, leaf: PayloadLeaf, row: PayloadRow | None) -> None:
+        self._batches.add(leaf)
         purges = self._retained.purges(index)
         for purge in purges:
             for kind, told in self._retained.purge_faults(index, leaf, purge):
@@ -138,6 +152,8 @@ class _Range:
             )
         if row is None:
             self._gone(index, purged=bool(purges))
+            for kind, told in self._beside.purged(index, leaf) if purges else ():
+                self._add(kind, index, told)
         elif purges:
             self._add("payload.after_purge", index, "its purge leaf is there, and so is its body")
         else:
@@ -164,10 +180,13 @@ class _Range:
         if not self._committed(index, leaf.commit, row):
             return
         faults = [] if row.columns is None else list(column_faults(leaf, row.columns))
+        faults += self._beside.held(index, leaf, row)
         if leaf.kind == "record":
             faults += self._record(index, leaf, row)
         elif leaf.kind == "decision":
             faults += self._decision(index, leaf, row)
+        elif row.columns is not None:
+            faults += unread_columns(row.columns)
         for kind, told in faults:
             self._add(kind, index, told)
 
@@ -191,6 +210,8 @@ class _Range:
         if told is not None:
             self.facts.methods[told.method, told.basis] += 1
             self._scope(index, leaf, record_agreement(told))
+            if leaf.scope is not None:
+                self._beside.scope(index, leaf.scope, agreement_key(told, self._pseudonyms))
             if row.columns is not None:
                 faults += record_columns(told, row.columns, self._subject)
         return faults
@@ -201,6 +222,8 @@ class _Range:
             told = document["outcome"]
             until, subject_id = told.get("insurance_until"), told["subject_id"]
             self._scope(index, leaf, decision_policy(document))
+            if leaf.scope is not None:
+                self._beside.scope(index, leaf.scope, policy_key(document, self._pseudonyms))
             served = [*document["decisions"], *document["missing"]]
             faults = (
                 [] if row.columns is None else list(decision_columns(document, row.columns, self._subject))
@@ -234,6 +257,9 @@ class _Range:
                 )
 
     def _other_leaf(self, index: int, leaf: Any, row: PayloadRow | None) -> None:
+        fault = self._batches.fault(leaf) if isinstance(leaf, Extend) else None
+        if fault is not None:
+            self._add("extend.unfounded", index, fault)
         promised = leaf.commit if isinstance(leaf, _STATEMENTS) else None
         if promised is None:
             if row is not None:
@@ -252,10 +278,13 @@ class _Range:
             told = Document(row.body).data
             if isinstance(leaf, Hold | Release) and told.get("hold") != leaf.hold:
                 self._add("payload.malformed", index, "the statement is of another hold")
-        except (CanonicalError, AttributeError) as error:
+            elif isinstance(leaf, Hold) and row.columns is not None:
+                for kind, fault in self._beside.statement(leaf, told, row.columns):
+                    self._add(kind, index, fault)
+        except (CanonicalError, AttributeError, TypeError) as error:
             self._add("payload.malformed", index, f"the statement cannot be read: {error}")
-        if row.columns is not None and (str(row.columns.rid), row.columns.kind) != (leaf.rid, leaf.kind):
-            self._add("payload.column", index, "the columns rid or kind are not the leaf's")
+        for kind, fault in () if row.columns is None else statement_columns(leaf.rid, leaf.kind, row.columns):
+            self._add(kind, index, fault)
 
 
 def _has_day(leaf: PayloadLeaf) -> bool:

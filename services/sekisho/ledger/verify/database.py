@@ -6,9 +6,10 @@ not seen. What was published is looked at first, so the database must hold all o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +19,18 @@ from psycopg.rows import tuple_row
 
 from sekisho.ledger.merkle.tiles import Tile
 from sekisho.ledger.verify.published import Published
+from sekisho.ledger.verify.remarks import remarks
+from sekisho.ledger.verify.signed import written
 from sekisho.ledger.verify.sources import (
     Columns,
     Derived,
     Head,
+    HoldRow,
     LeafRow,
     LogRow,
     PayloadRow,
     Place,
+    PurgedRow,
     Source,
     SourceError,
     Stored,
@@ -52,16 +57,34 @@ _CHECKPOINTS: Final = """
 _TILES: Final = """
     SELECT n, tile FROM sekisho_ledger.hash_tile WHERE log_id = %s AND level = %s AND n >= %s AND n <= %s"""
 _EXTENSIONS: Final = """
-    SELECT idx, scope, target_log, target_idx, retain_until FROM sekisho_ledger.extension WHERE log_id = %s"""
+    SELECT idx, scope, target_log, target_idx, retain_until, at FROM sekisho_ledger.extension WHERE log_id = %s"""
 _COVERS: Final = "SELECT hold, idx FROM sekisho_ledger.hold_cover WHERE log_id = %s"
 _RELEASES: Final = "SELECT idx, hold FROM sekisho_ledger.hold_release WHERE log_id = %s"
-_PURGED: Final = "SELECT idx, act_log, act_idx FROM sekisho_ledger.purged WHERE log_id = %s"
+_PURGED: Final = """
+    SELECT idx, act_log, act_idx, purged_at, created_on, disclosable FROM sekisho_ledger.purged WHERE log_id = %s"""
+_PLACED: Final = "SELECT hold, at, selector FROM sekisho_ledger.hold"
+_SCOPES: Final = "SELECT scope, key FROM sekisho_ledger.scope WHERE scope = ANY(%s::uuid[])"
+_LOOSE_ROWS: Final = " UNION ALL ".join(
+    f"SELECT '{table}', log_id, count(*) FROM sekisho_ledger.{table} WHERE log_id NOT IN (SELECT log_id FROM sekisho_ledger.log) "  # noqa: S608
+    "GROUP BY log_id"
+    for table in ("extension", "hold_cover", "hold_release", "purged", "checkpoint", "hash_tile")
+)
+_LOOSE_TILES: Final = """
+    SELECT t.log_id, count(*) FROM sekisho_ledger.hash_tile t JOIN sekisho_ledger.log_head h USING (log_id)
+    WHERE t.n >= h.size >> (8 * (t.level + 1)) GROUP BY t.log_id"""
+_OF_OTHERS: Final = """
+    SELECT l.origin FROM sekisho_ledger.log l CROSS JOIN sekisho_ledger.ledger g WHERE NOT starts_with(l.origin, g.origin || '/')"""
 _LOOSE_LEAVES: Final = """
     SELECT t.log_id, count(*), min(t.idx), max(t.idx) FROM sekisho_ledger.leaf t LEFT JOIN sekisho_ledger.log_head h USING (log_id)
     WHERE h.log_id IS NULL OR t.idx < 0 OR t.idx >= h.size GROUP BY t.log_id"""
 _LOOSE_PAYLOADS: Final = """
     SELECT t.log_id, count(*), min(t.idx), max(t.idx) FROM sekisho_ledger.payload t LEFT JOIN sekisho_ledger.log_head h USING (log_id)
     WHERE h.log_id IS NULL OR t.idx < 0 OR t.idx >= h.size GROUP BY t.log_id"""
+
+_UNPUBLISHED: Final = (
+    "公開ファイルが見つからないため、公開済みのタイルとチェックポイントは検証していません（--published）。",
+    "There is no folder of published files: tiles and checkpoints as published were not verified (--published).",
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,7 @@ def _begin(conn: psycopg.Connection[Any], snapshot: str | None) -> None:
         )
     conn.execute("SET ROLE sekisho_reader")
     conn.execute("SET TimeZone TO 'UTC'")
+    conn.execute("SET search_path TO pg_catalog")  # whatever the database's own setting puts before it
     conn.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if snapshot is not None:
         conn.execute(psycopg.sql.SQL("SET TRANSACTION SNAPSHOT {}").format(snapshot))
@@ -213,18 +237,47 @@ class Database:
     def derived(self, log: LogRow) -> Derived | None:
         """The tables that are joined when records are found, held, kept and deleted."""
         number = self._ids[log.origin]
-        extensions: dict[int, tuple[str, str | None]] = {}
-        for index, scope, target_log, target, until in self._rows(_EXTENSIONS, number):
+        extensions: dict[int, tuple[str, str | None, str]] = {}
+        for index, scope, target_log, target, until, at in self._rows(_EXTENSIONS, number):
             of = str(scope) if scope is not None else f"{self._origins.get(target_log, target_log)} #{target}"
-            extensions[index] = of, None if until is None else until.isoformat()
+            extensions[index] = of, None if until is None else until.isoformat(), written(at)
         covers, releases = self._rows(_COVERS, number), self._rows(_RELEASES, number)
-        purged = self._rows(_PURGED, number)
+        purged = {row[0]: self._purged_row(*row[1:]) for row in self._rows(_PURGED, number)}
         return Derived(
             extensions,
             frozenset((str(hold), index) for hold, index in covers),
             {index: str(hold) for index, hold in releases},
-            {index: (self._origins.get(log_id, str(log_id)), act) for index, log_id, act in purged},
+            purged,
         )
+
+    @cached_property
+    def _placed(self) -> dict[str, HoldRow]:
+        return {str(hold): HoldRow(written(at), selector) for hold, at, selector in self._rows(_PLACED)}
+
+    def holds(self) -> dict[str, HoldRow] | None:
+        """The table by which new records are seen to be held; read once."""
+        return self._placed
+
+    def scopes(self, wanted: Sequence[str]) -> dict[str, bytes] | None:
+        """From the table by which a new record finds its scope."""
+        return {str(scope): key for scope, key in self._rows(_SCOPES, wanted)}
+
+    def purged(self, log: LogRow, low: int, high: int) -> dict[int, PurgedRow] | None:
+        """From the table that a purge leaves its rows in."""
+        found = self._rows(f"{_PURGED} AND idx >= %s AND idx < %s", self._ids[log.origin], low, high)
+        return {row[0]: self._purged_row(*row[1:]) for row in found}
+
+    def _purged_row(
+        self, log_id: int, act: int, at: datetime, created_on: date, disclosable: bool
+    ) -> PurgedRow:
+        origin = self._origins.get(log_id, str(log_id))
+        return PurgedRow(origin, act, written(at), created_on, disclosable)
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """Of the database's guards, and whether the published files were looked at."""
+        yield from remarks(self._rows)
+        if self._published is None:
+            yield _UNPUBLISHED
 
     def unaccounted(self) -> Iterator[tuple[str, str, str]]:
         """Rows of no log, and payloads outside their log."""
@@ -235,5 +288,23 @@ class Database:
             for log_id, count, low, high in self._rows(query):
                 where = self._origins.get(log_id, f"log {log_id}")
                 yield kind, where, f"{count} {what} from index {low} to {high} stand outside their log"
+        for table, log_id, count in self._rows(_LOOSE_ROWS):
+            yield "stored.differs", f"log {log_id}", f"{count} rows of {table} are of a log that is not there"
+        for log_id, count in self._rows(_LOOSE_TILES):
+            told = f"{count} rows of hash_tile stand beyond what the log has"
+            yield "stored.differs", self._origins.get(log_id, f"log {log_id}"), told
+        for (origin,) in self._rows(_OF_OTHERS):
+            yield "stored.differs", origin, "the database says that it holds the ledger of another origin"
         for origin, _ in self.orphans():
             yield "log.missing", origin, "its checkpoint is published, but the database has no such log"
+        yield from self._unpublished()
+
+    def _unpublished(self) -> Iterator[tuple[str, str, str]]:
+        """Logs that were signed, but whose checkpoint is not among the published files, not even by now."""
+        if self._published is None:
+            return
+        now = self._published.checkpoints().keys() | self._signed.keys()
+        for origin, number in self._ids.items():
+            query = "SELECT count(*) FROM sekisho_ledger.checkpoint WHERE log_id = %s"
+            if origin not in now and self._rows(query, number)[0][0]:
+                yield "checkpoint.missing", origin, "it was signed, but its checkpoint is not published"

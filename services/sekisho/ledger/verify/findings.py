@@ -165,6 +165,14 @@ KINDS: Final[dict[str, Meaning]] = {
     "extend.target": Meaning(
         "期限延長の対象が存在しません。", "An extension names what is not there."
     ),
+    "extend.unfounded": Meaning(
+        "期限延長の根拠となる記録がありません。保存期間を早く終わらせるために作られた可能性があります。",
+        "Nothing that was taken in with an extension calls for it: it may be made up, to end a retention early.",
+    ),
+    "hold.missing": Meaning(
+        "法的保全の対象となる記録が保全されていません。期限後に削除されるおそれがあります。",
+        "A legal hold names a record that it does not cover: the record could be deleted.",
+    ),
     "hold.target": Meaning("法的保全の対象が存在しません。", "A legal hold names what is not there."),
     "hold.parts": Meaning(
         "法的保全の記録がそろっていません。", "A legal hold's parts do not fit together, or a release has no hold."

@@ -49,6 +49,8 @@ class Report:
     steps_back: int = 0
     leaves_seconds: float = 0.0
     payloads_seconds: float = 0.0
+    remarks: list[Told] = field(default_factory=list)
+    """What the source has to say of itself."""
     findings: list[Finding] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
 
@@ -83,6 +85,7 @@ class Report:
     def notes(self) -> Iterator[Told]:
         """What is no fault, but to be known; what this verification cannot show comes last."""
         yield from _counts(self)
+        yield from self.remarks
         yield from _limits(self)
 
     def as_dict(self) -> dict[str, Any]:
@@ -163,12 +166,21 @@ def _limits(report: Report) -> Iterator[Told]:
         )
     if not report.older:
         yield Told(
-            "以前のチェックポイントなしでは、鍵を持つ者による末尾の切り捨てや書き直しは見つかりません。今回のチェックポイントを別の場所に保管し、"
-            "次回 --since で渡してください。",
-            "Without an older checkpoint, a ledger cut short or rewritten by someone who holds its key is not found. Keep this "
-            "run's checkpoints elsewhere (--write-checkpoints) and give them to the next run (--since).",
+            "以前のチェックポイントなしでは、署名済みの古い状態へ全体を戻すこと（鍵は不要）や、鍵を持つ者による書き直しは見つかりません。"
+            "今回のチェックポイントを別の場所に保管し、次回 --since で渡してください。",
+            "Without an older checkpoint, a ledger set back whole to an earlier state that was signed (nobody needs a key for that), or "
+            "rewritten by someone who holds its key, is not found. Keep this run's checkpoints elsewhere (--write-checkpoints) and give "
+            "them to the next run (--since).",
+        )
+    if report.purged and report.checked_payloads:
+        yield Told(
+            "削除済み記録の開示用の情報（本人のハッシュ、開示の可否、管理者）は葉に含まれず、書き換えは分かりません。",
+            "What is kept of purged records for disclosure (the person's hash, whether it may be told of, whose record it was) is in no "
+            "leaf: whether it was changed cannot be seen here.",
         )
     yield Told(
-        "台帳に一度も入らなかった記録の有無は、ここでは分かりません（`sekisho audit check` がトピックと照合します）。",
-        "Whether a record never reached the ledger cannot be seen here (`sekisho audit check` compares the topics).",
+        "署名前に取り込まれなかった記録や作られた記録の有無は、ここでは分かりません。メッセージが残っている間のトピック、要求と判断のトピックとの照合が必要です"
+        "（`sekisho audit check` はトピック同士だけを照合します）。",
+        "Whether a record was left out, or made up, before it was signed cannot be seen here: it takes the topics, while they have the "
+        "messages (`sekisho audit check` holds the topics against each other, not against the ledger).",
     )

@@ -300,3 +300,6 @@ def _bundles(
             waiting = next(kept, None)
         rows = kept
         yield [whole.get(index) for index in range(first, end)]
+    while waiting is not None:
+        twice(waiting.idx)
+        waiting = next(rows, None)

@@ -5,10 +5,10 @@ A source gives what is stored, as it is stored, and judges nothing. Ranges are [
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from sekisho.ledger.merkle.tiles import Tile
@@ -89,17 +89,35 @@ class PayloadRow(NamedTuple):
     columns: Columns | None = None
 
 
+class PurgedRow(NamedTuple):
+    """What is kept of a payload that was purged: its purge leaf and that leaf's time; when the record was created; whether a
+    person may be told of it."""
+
+    act_origin: str
+    act_idx: int
+    at: str
+    created_on: date
+    disclosable: bool
+
+
+class HoldRow(NamedTuple):
+    """When a hold was placed, and what it names, as the ledger matches new records with it (`store.filters.Filter`)."""
+
+    at: str
+    selector: Mapping[str, Any]
+
+
 class Derived(NamedTuple):
     """What tables beside the leaves say, for a log, as leaves would say it.
 
-    `extensions`: index -> (scope or target, last day); `covers`: (hold, index) of the log's leaves that are held;
-    `releases`: index -> hold; `purged`: index of the log -> (acts log, index there).
+    `extensions`: index -> (scope or target, last day, time); `covers`: (hold, index) of the log's leaves that are held;
+    `releases`: index -> hold; `purged`: index of the log -> its row.
     """
 
-    extensions: Mapping[int, tuple[str, str | None]]
+    extensions: Mapping[int, tuple[str, str | None, str]]
     covers: frozenset[tuple[str, int]]
     releases: Mapping[int, str]
-    purged: Mapping[int, tuple[str, int]]
+    purged: Mapping[int, PurgedRow]
 
 
 class Place(NamedTuple):
@@ -156,6 +174,18 @@ class Source(Protocol):
 
     def derived(self, log: LogRow) -> Derived | None:
         """What the tables beside the leaves say that this log's leaves say; None where there are no such tables."""
+
+    def holds(self) -> Mapping[str, HoldRow] | None:
+        """The holds by which new records are seen to be held; None where there is no such table."""
+
+    def scopes(self, wanted: Sequence[str]) -> Mapping[str, bytes] | None:
+        """Of these scopes: the key by which a new record finds each; None where there is no such table."""
+
+    def purged(self, log: LogRow, low: int, high: int) -> Mapping[int, PurgedRow] | None:
+        """What is kept of the range's payloads that were purged; None where there is no such table."""
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """What is no fault, but to be known, in Japanese and English; the last of it says what is not looked at here."""
 
     def unaccounted(self) -> Iterator[tuple[str, str, str]]:
         """What belongs to no log at all: kind of finding, where, and what it is."""

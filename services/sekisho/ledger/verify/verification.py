@@ -20,12 +20,12 @@ from sekisho.ledger.verify import work
 from sekisho.ledger.verify.acts import Acts
 from sekisho.ledger.verify.chains import check_chains
 from sekisho.ledger.verify.contents import Contents, ContentsFacts, ContentsTask
-from sekisho.ledger.verify.derived import check_derived
+from sekisho.ledger.verify.derived import check_derived, check_holds
 from sekisho.ledger.verify.findings import Findings
 from sekisho.ledger.verify.joining import Demand, Joined
 from sekisho.ledger.verify.metalog import add_keys, check_keys_beside, shard_demands
 from sekisho.ledger.verify.older import check_older, read_older
-from sekisho.ledger.verify.report import Report
+from sekisho.ledger.verify.report import Report, Told
 from sekisho.ledger.verify.scanning import SpanFacts, SpanTask, scan
 from sekisho.ledger.verify.signed import Signed, SignedFacts, read_signed
 from sekisho.ledger.verify.sources import LogRow, Opening, Source, SourceError
@@ -185,9 +185,13 @@ class _Verification:
                 origin, joined.log.size - 1, joined.last_at, "its last leaf was taken in", self._found
             )
             self._check_predecessor_root(joined)
+            self._check_end_entered(joined, entered.get(origin, ()))
             derived = self._source.derived(joined.log)
             if derived is not None:
                 check_derived(origin, derived, joined.others, self._acts, self._found)
+        stored = self._source.holds()
+        if stored is not None:
+            check_holds(stored, self._acts, self._found)
 
     def _check_entered(self, origin: str, demands: Sequence[Demand]) -> None:
         """What the log of logs enters is there: the log, and each checkpoint of it as it was signed."""
@@ -195,15 +199,32 @@ class _Verification:
             told = f"{demands[-1].where} enters it with {demands[-1].size} leaves"
             self._found.add("log.missing", origin, None, told)
             return
-        signed = {each.size for each in self._checkpoints[origin]}
+        signed: dict[int, set[str]] = {}
+        for note in self._checkpoints[origin]:
+            signed.setdefault(note.size, set()).add(note.signed_at)
         for each in demands:
-            if each.size not in signed:
+            times = signed.get(each.size)
+            if times is not None and times != {""} and each.signed_at not in times:
+                told = f"{each.where} says that it was signed at {each.signed_at}, its column does not"
+                self._found.add("checkpoint.column", origin, each.size, told)
+            if times is None:
                 self._found.add(
                     "checkpoint.missing",
                     origin,
                     each.size,
                     f"{each.where} enters it; the signed note is gone",
                 )
+
+    def _check_end_entered(self, joined: Joined, demands: Sequence[Demand]) -> None:
+        """The end of a closed log is entered in the log of logs by whoever signs it, in the same transaction."""
+        log = joined.log
+        signed = max((each.size for each in self._checkpoints[log.origin]), default=0)
+        if joined.close is None or log.kind == "meta" or signed < log.size:
+            return
+        if not demands or demands[-1].size < log.size:
+            self._found.add(
+                "log.unknown", log.origin, log.size, "it is closed, and the log of logs does not know its end"
+            )
 
     def _check_predecessor_root(self, joined: Joined) -> None:
         """A log's genesis names the root at which the log before it was closed."""
@@ -260,6 +281,7 @@ class _Verification:
         report = self._report
         report.findings, report.totals = self._found.kept(), dict(self._found.totals)
         report.refusals = self._acts.refusals
+        report.remarks = [Told(*each) for each in self._source.remarks()]
         report.logs = len(self._logs)
         report.clock_steps = len(self._acts.clocks)
 
@@ -285,5 +307,5 @@ def read_signed_of(source: Source, trust: Trust, log: LogRow) -> SignedFacts:
 
 def contents_of(source: Source, told: _Told, task: ContentsTask) -> ContentsFacts:
     """For a worker."""
-    subject = None if told.subject_key is None else Pseudonyms(told.subject_key).subject
-    return Contents(source, told.acts, told.clocks, subject).go(task)
+    pseudonyms = None if told.subject_key is None else Pseudonyms(told.subject_key)
+    return Contents(source, told.acts, told.clocks, pseudonyms).go(task)
