@@ -165,7 +165,7 @@ def hold_place(reason: str, by: str, as_json: bool, **named: Any) -> int:
     \b
     Examples:
       sekisho audit hold place --subject C-000001 --reason "…" --by legal
-      sekisho audit hold place --counterparty life-insurer --controller savings-bank --reason "…" --by legal
+      sekisho audit hold place --counterparty life-insurer --reason "…" --by legal
       sekisho audit hold place --all --reason "…" --by legal
     """  # fmt: skip
     if named["everything"] == any(value for name, value in named.items() if name != "everything"):
