@@ -159,7 +159,7 @@ async def check_schema(connection: Connection) -> None:
         )
 
 
-_GUARDS: Final = """
+GUARDS: Final = """
     WITH tables AS (
         SELECT c.oid, c.relname, c.relispartition FROM pg_class c
         WHERE c.relnamespace = 'sekisho_ledger'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'alembic_version'
@@ -179,5 +179,5 @@ async def missing_guards(connection: Connection) -> list[tuple[str, str]]:
     """(table, UPDATE | DELETE | TRUNCATE) for each table and partition where no trigger that always fires refuses it. None: all well."""
     return [
         (str(table), str(what))
-        for table, what in await rows(connection, _GUARDS, doing="looking at the ledger's triggers")
+        for table, what in await rows(connection, GUARDS, doing="looking at the ledger's triggers")
     ]

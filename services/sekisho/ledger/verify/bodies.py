@@ -16,6 +16,7 @@ from sekisho.domain.retention import retention
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.leaves import PayloadLeaf
 from sekisho.ledger.merkle.canonical import CanonicalError, canonicalized
+from sekisho.ledger.verify.signed import written
 from sekisho.ledger.verify.sources import Columns
 
 OPEN_SHELF: Final = date(9999, 12, 1)
@@ -82,9 +83,8 @@ def record_agreement(told: ProvisionRecord) -> bytes:
 def decision_policy(document: Any) -> bytes:
     """What all decisions of one scope have in common: the policy concluded."""
     told = document["outcome"]
-    return _identity(
-        "policy", told["subject_id"], told["organization"], told.get("product"), told["concluded_at"]
-    )
+    at = written(datetime.fromisoformat(told["concluded_at"]))  # one instant may be written in several ways
+    return _identity("policy", told["subject_id"], told["organization"], told.get("product"), at)
 
 
 def _identity(*parts: str | None) -> bytes:
@@ -157,9 +157,8 @@ def policy_key(document: Any, pseudonyms: Pseudonyms | None) -> bytes | None:
     if pseudonyms is None:
         return None
     told = document["outcome"]
-    return pseudonyms.policy(
-        told["subject_id"], told["organization"], told.get("product"), told["concluded_at"]
-    )
+    at = written(datetime.fromisoformat(told["concluded_at"]))
+    return pseudonyms.policy(told["subject_id"], told["organization"], told.get("product"), at)
 
 
 def subject_faults(subject_id: str | None, columns: Columns, subject: SubjectHmac | None) -> Faults:
