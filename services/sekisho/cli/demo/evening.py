@@ -3,7 +3,6 @@ document is written; and the day on which all of it will be due is looked at."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ from sekisho.audit.disclosure import Instructions
 from sekisho.cli.audit_disclose import Wanted, found_in, made_of, write_documents
 from sekisho.cli.audit_verify import show_verdict, show_verification
 from sekisho.cli.database import LedgerHome, key_places, ledger_session, pseudonyms
+from sekisho.cli.demo.ending import run
 from sekisho.cli.demo.tampering import alter, attempt, choose, restore
 from sekisho.cli.disclosure_letter import today
 from sekisho.cli.here import LEDGER, GateHome, World, ledger_plan, postgres_limits, process_limits
@@ -97,7 +97,7 @@ class Evening:
         give_up = time.monotonic() + _TAKING_IN_SECONDS
         wanted = self.ground.records
         while True:
-            kept, signed = asyncio.run(_standing(settings, home))
+            kept, signed = run(_standing(settings, home))
             if kept >= wanted and signed is not None:
                 break
             if time.monotonic() > give_up:
@@ -155,7 +155,7 @@ class Evening:
             altered.subject_id, altered.controller, None, Instructions(), None, ("pdf", "html", "json")
         )
         key = pseudonyms(settings, home).subject(altered.subject_id)
-        found = asyncio.run(found_in(settings, home, altered.subject_id))
+        found = run(found_in(settings, home, altered.subject_id))
         made = made_of(wanted, self.ground.world.rulebook.book, found, key)
         folder = settings.state.directory / "demo"
         shutil.rmtree(folder, ignore_errors=True)
@@ -175,9 +175,9 @@ class Evening:
             skew_seconds=settings.ledger.clock_skew_seconds,
             publish_now=_nothing_to_publish,
         )
-        now = asyncio.run(overview(keeping, rows=0))
+        now = run(overview(keeping, rows=0))
         day = period_end(today() + timedelta(days=1), _YEARS) + timedelta(days=1)
-        later = asyncio.run(overview(keeping, as_of=day, rows=_SHOWN))
+        later = run(overview(keeping, as_of=day, rows=_SHOWN))
         show_overview(self.screen, later, as_of=True)
         right = now.due == 0 and later.due > 0
         self._tell(
