@@ -43,6 +43,8 @@ class Room(NamedTuple):
     """The first request that is still kept, and its decision too (offset)."""
     records_from: int
     """The first request whose record is still kept (offset)."""
+    records_deleted: int = 0
+    """Records that the ledger had and deleted when they were due."""
 
 
 class Walk:
@@ -61,6 +63,7 @@ class Walk:
             room.findings, room.workspace, Partition(room.config.topics.decisions, room.at.partition),
             Partition(room.config.topics.records, room.at.partition),
         )  # fmt: skip
+        self._compare.deleted = room.records_deleted
 
     def take(self, item: Scanned) -> None:
         """Looks at one request and at everything that was answered to it."""

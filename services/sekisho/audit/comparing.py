@@ -40,6 +40,8 @@ class Comparison:
         self._workspace = workspace
         self._decisions = decisions
         self._records = records
+        self.deleted = 0
+        """Records of this partition that were deleted when they were due and that no decision was found to lack yet."""
 
     def add(self, kind: str, answered: Answered, detail: str) -> None:
         """A finding about a decision."""
@@ -81,7 +83,10 @@ class Comparison:
                 self._about_record("record.unowed", each, f"request {offset} leaves none")
             return
         if not found:
-            self.add("record.missing", answered, f"of request {offset}")
+            if self.deleted:
+                self.deleted -= 1  # which one it was cannot be told any more: that is what deletion means
+            else:
+                self.add("record.missing", answered, f"of request {offset}")
             return
         for each in found[1:]:
             self._about_record("record.doubled", each, f"of request {offset}, first at {found[0].offset}")

@@ -56,6 +56,19 @@ class OutputCheck:
         except RejectedMessageError as error:
             self._findings.add(f"{self._kind}.unreadable", *self._at, item.offset, str(error))
 
+    def take_archived(self, offset: int, value: bytes) -> None:
+        """Keeps a record that the ledger has taken out of the topic. Its headers and key are not there to be compared."""
+        self.count += 1
+        try:
+            told = provision_records.decode(value)
+        except RejectedMessageError as error:
+            self._findings.add(f"{self._kind}.unreadable", *self._at, offset, str(error))
+            return
+        request = self._request(_document(told.request_position))
+        self._in_order(offset, request)
+        key = b"" if told.subject is None else told.subject.id.encode()
+        self._workspace.add_output(self._kind, told.decision_id, Output(offset, request, key, value))
+
     def _keep(self, record: Record, value: bytes) -> None:
         if self._kind == DECISION:
             self._keep_decision(record, value)

@@ -12,6 +12,7 @@ from typing import Final
 
 from sekisho.audit import refusals
 from sekisho.audit.answers import Room, Walk
+from sekisho.audit.archive import RecordArchive
 from sekisho.audit.config import CheckConfig, OnProgress, Sent
 from sekisho.audit.consents import ConsentCheck, ConsentRules, check_forwarding
 from sekisho.audit.core import Core, Lane
@@ -25,6 +26,7 @@ from sekisho.audit.scanning import Range, Scanned, scan, snapshot
 from sekisho.audit.sends import Sends
 from sekisho.audit.timing import Timing
 from sekisho.audit.workspace import Workspace
+from sekisho.contracts.fields import MAX_OFFSET
 from sekisho.domain.book import Text
 from sekisho.log.port import Log, MissingTopicError, Partition, PartitionReader, TopicDescription
 
@@ -42,12 +44,25 @@ TRIMMED: Final = Text(
     "提供記録のトピックは途中から始まるため、それより前の提供の記録は照合していません。",
     "The records' topic does not begin at its first record, so the records of earlier provisions were not compared.",
 )
+ARCHIVED: Final = Text(
+    "台帳が取り込んでトピックから消した提供記録は、台帳の記録と照合しました。",
+    "Records that the ledger has taken out of their topic were compared as the ledger has them.",
+)
+DELETED: Final = Text(
+    "保存期間が過ぎて削除された提供記録があります。その数までは、記録がなくても不備としていません。",
+    "Some records were deleted when they were due; up to their number, a record that is not there is no finding.",
+)
 
 
 async def check(
-    log: Log, config: CheckConfig, *, sent: Iterable[Sent] = (), on_progress: OnProgress | None = None
+    log: Log,
+    config: CheckConfig,
+    *,
+    sent: Iterable[Sent] = (),
+    on_progress: OnProgress | None = None,
+    archive: RecordArchive | None = None,
 ) -> CheckReport:
-    """Verifies the topics; `sent` are acknowledged messages that must be there.
+    """Verifies the topics; `sent` are acknowledged messages that must be there, `archive` has records trimmed from theirs.
 
     Raises MissingTopicError, UnavailableError: then nothing is proven either way.
     """
@@ -58,7 +73,7 @@ async def check(
     workspace, reader = Workspace(), log.partition_reader()
     await reader.start()
     try:
-        return await _Check(reader, config, described, workspace, on_progress).run(sent)
+        return await _Check(reader, config, described, workspace, on_progress, archive).run(sent)
     finally:
         await reader.stop()
         workspace.close()
@@ -74,7 +89,12 @@ class _Check:
         described: Mapping[str, TopicDescription],
         workspace: Workspace,
         on_progress: OnProgress | None,
+        archive: RecordArchive | None,
     ) -> None:
+        self._archive = archive
+        self._archived: set[int] = set()
+        """Partitions whose trimmed records the archive has."""
+        self._deleted: dict[int, int] = {}
         self._reader = reader
         self._config = config
         self._described = described
@@ -133,7 +153,8 @@ class _Check:
         room = Room(
             requests, self._config, self._workspace, self._findings, self._counts, self._rulebooks,
             answered_from=self._answered_from(spans[requests], spans[Partition(names.decisions, number)]),
-            records_from=self._records_from(spans[Partition(names.records, number)]),
+            records_from=self._records_from(number, spans[Partition(names.records, number)]),
+            records_deleted=self._deleted.get(number, 0),
         )  # fmt: skip
         topic_id = self._described[names.requests].id
         lane = Lane(
@@ -160,11 +181,25 @@ class _Check:
         for kind, topic in kinds:
             at = Partition(topic, number)
             read[kind] = OutputCheck(kind, at, rules, self._workspace, self._findings)
+            if kind == RECORD and spans[at].start > 0:
+                await self._from_archive(at, spans[at].start, read[kind])
             await self._scan(at, spans[at], read[kind].take)
         counts.rejected += read[refusals.KIND].count
         counts.records += read[RECORD].count
         counts.decisions += read[DECISION].count
         return read[DECISION]
+
+    async def _from_archive(self, at: Partition, before: int, outputs: OutputCheck) -> None:
+        """The records that the topic has no longer, as the ledger has them."""
+        if self._archive is None:
+            return
+        topic_id = self._described[at.topic].id
+        async for each in self._archive.records(topic_id, at.partition, before):
+            self._archived.add(at.partition)
+            if each.value is None:
+                self._deleted[at.partition] = self._deleted.get(at.partition, 0) + 1
+            else:
+                outputs.take_archived(each.offset, each.value)
 
     async def _consents(self, at: Partition, partitions: int, span: Range) -> ConsentCheck:
         config = self._config
@@ -198,13 +233,18 @@ class _Check:
         first = self._workspace.first_request(DECISION) if decisions.start else None
         return max(requests.start, first or 0)
 
-    def _records_from(self, records: Range) -> int:
-        """The first request whose record is still kept: the ledger trims those that it has taken."""
+    def _records_from(self, number: int, records: Range) -> int:
+        """The first request whose record is still kept, here or in the archive: the ledger trims those that it has taken."""
         if records.start == 0:
+            return 0
+        if number in self._archived:
+            self._note(ARCHIVED)
+            if number in self._deleted:
+                self._note(DELETED)
             return 0
         self._note(TRIMMED)
         first = self._workspace.first_request(RECORD)
-        return records.end if first is None else first
+        return MAX_OFFSET if first is None else first  # none is left: of none can it be told
 
     def _leftovers(self, number: int, answered_from: int, horizon: int | None) -> None:
         """Outputs that no input explains. What is about requests before those that are kept with their decisions is told

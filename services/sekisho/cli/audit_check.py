@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,9 +14,13 @@ from sekisho.audit import CheckConfig, CheckReport
 from sekisho.audit import check as verify
 from sekisho.cli.audit_report import ProgressLine, show_report
 from sekisho.cli.connection import connected
+from sekisho.cli.outcome import InputError
 from sekisho.cli.screen import stdout_screen
 from sekisho.contracts.topics import TopicNames
 from sekisho.settings import Settings
+
+if TYPE_CHECKING:
+    from sekisho.cli.database import LedgerHome
 
 
 @click.command()
@@ -44,7 +51,8 @@ def check(as_json: bool, settled: bool, partitions: tuple[int, ...]) -> int:
     """
     settings = Settings.from_environment()
     config = check_config(settings, settled=settled, partitions=frozenset(partitions) or None)
-    report = asyncio.run(_check(settings, config))
+    with _ledger(settings) as home:
+        report = asyncio.run(_check(settings, config, home))
     if as_json:
         click.echo(json.dumps(report.as_dict(), ensure_ascii=False))
     else:
@@ -52,10 +60,36 @@ def check(as_json: bool, settled: bool, partitions: tuple[int, ...]) -> int:
     return report.exit_code
 
 
-async def _check(settings: Settings, config: CheckConfig) -> CheckReport:
-    async with connected(settings) as log:
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[LedgerHome | None]:
+    """The ledger, where there is one: it has what it trimmed from the records' topic."""
+    from sekisho.cli.database import ledger_home
+
+    with ExitStack() as stack:
+        try:
+            home = stack.enter_context(ledger_home(settings))
+        except InputError:  # there is none here; whatever is missing then is told in the report
+            home = None
+        yield home
+
+
+async def _check(settings: Settings, config: CheckConfig, home: LedgerHome | None) -> CheckReport:
+    from sekisho.cli.archive import LedgerArchive
+    from sekisho.cli.database import ledger_session
+    from sekisho.ledger.store.errors import StoreError
+
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(connected(settings))
+        archive = None
+        if home is not None:
+            try:
+                conn = await stack.enter_async_context(ledger_session(settings, home, "reader"))
+            except StoreError as error:
+                click.echo(f"The ledger is not asked for trimmed records: {error}", err=True)
+            else:
+                archive = LedgerArchive(conn)
         with ProgressLine() as progress:
-            return await verify(log, config, on_progress=progress.show)
+            return await verify(log, config, on_progress=progress.show, archive=archive)
 
 
 def check_config(
