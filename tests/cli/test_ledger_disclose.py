@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import Result
 
 from cli.ledger_world import LONG_AGO, RECORDS, WHY, Audit, ids, ledger_of, spoiled, sql
 from ledger.ingest.lodging import record
 from sekisho.cli.examples import examples_path
+from sekisho.ledger.store.connection import KEEPING_LOCK
 
 pytestmark = pytest.mark.database
 BANK = ("--organization", "savings-bank")
@@ -243,3 +247,29 @@ def test_log_lines_hold_nothing_of_records(audit: Audit, caplog: pytest.LogCaptu
     for said in ("C-000001", "保険株式会社", "本人の安全のため"):
         assert said not in caplog.text
         assert not any(said in each.stderr for each in outputs)
+
+
+def test_a_purge_is_not_overtaken(audit: Audit, database: str) -> None:
+    """A mark waits for a purge that is under way, and is refused where it took the record: no mark stands on what is gone."""
+    (first,) = ids(1)
+    done: list[Result] = []
+    with psycopg.connect(database) as purging:
+        purging.execute("SET search_path TO sekisho_ledger")
+        purging.execute("SELECT pg_advisory_xact_lock(%s)", (KEEPING_LOCK,))
+        marking = threading.Thread(
+            target=lambda: done.append(audit("withhold", first, "--exclude", "state", *WHY, code=1))
+        )
+        marking.start()
+        waiting = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE NOT granted AND datname = current_database()"
+        until = time.monotonic() + 60
+        while sql(database, waiting) == [(0,)] and time.monotonic() < until:
+            time.sleep(0.05)
+        for (table,) in purging.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'payload'::regclass"
+        ).fetchall():
+            purging.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
+            purging.execute(f"DELETE FROM {table} WHERE record_id = '{first}'".encode())
+        purging.commit()
+        marking.join(60)
+    assert "keeps no record" in done[0].output
+    assert sql(database, "SELECT count(*) FROM withholding") == [(0,)]
