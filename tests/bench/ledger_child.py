@@ -6,7 +6,6 @@ Lanes, index, watch and, where asked for, the publisher are the product's; only 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import sys
@@ -24,6 +23,7 @@ import structlog
 
 from bench.figures import percentile
 from bench.ledger_records import PARTITIONS, messages
+from sekisho.bootstrap import quiet_collector
 from sekisho.bootstrap_ledger import ingest_limits, ledger_topics
 from sekisho.domain.vocabulary import RecordBasis, RecordMethod, values
 from sekisho.ledger.ingest.clock import Clocks
@@ -225,8 +225,7 @@ class Run:
         setup = LedgerSetup(self.asked.url, self.settings.ledger.origin, self.topics, limits, CLOCKS)
         duties = Duties(lambda: self._publishing(folder), key, None, lambda _: ())
         service = LedgerService(self.log, setup, self.report, duties)
-        gc.collect()
-        gc.freeze()  # the messages that were made are the bench's
+        quiet_collector()  # as the ledger's process does
         await service.start()
         try:
             yield

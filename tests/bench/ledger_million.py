@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import os
 import random
 import shutil
 import time
@@ -18,7 +19,7 @@ import psutil
 import psycopg
 
 from bench.figures import percentile
-from bench.ledger_child import CLOCKS, Asked, publish_setup
+from bench.ledger_child import CLOCKS, Asked, postgres_seconds, publish_setup
 from bench.ledger_goverify import auditor, outside
 from bench.ledger_runs import Stage, child
 from sekisho.ledger.export.redaction import Redaction
@@ -131,14 +132,16 @@ class Million:
     def verification(self) -> None:
         """All leaves, tiles and checkpoints; then the payloads too."""
         for name, payloads in (("leaves", False), ("payloads", True)):
+            cpu, postgres = _cpu_seconds(), postgres_seconds(self.stage.postgres)
             with _timed() as took, database(self.url, self.setup.folder) as opening:
                 report = verify(opening, Options(datetime.now(UTC), payloads=payloads))
             if not report.ok:
                 raise RuntimeError(f"the ledger does not verify: {report.first}")
-            self.results[f"verify_{name}"] = took()
+            spent = _cpu_seconds() - cpu, postgres_seconds(self.stage.postgres) - postgres
+            self.results[f"verify_{name}"], self.results[f"verify_{name}_cpu"] = took(), spent
             self._say(
                 f"verified, {'payloads too' if payloads else 'leaves alone'}",
-                f"{took():.1f} s for {report.leaves:,} leaves",
+                f"{took():.1f} s for {report.leaves:,} leaves (CPU {spent[0]:.1f} s, PostgreSQL's {spent[1]:.1f} s)",
             )
 
     def from_outside(self) -> None:
@@ -231,6 +234,11 @@ def _ask(url: str, records: Sequence[str]) -> list[float]:
 def _spread(times: list[float]) -> dict[str, float]:
     ordered = sorted(times)
     return {name: percentile(ordered, share) * 1e3 for name, share in (("p50", 0.5), ("p99", 0.99))}
+
+
+def _cpu_seconds() -> float:
+    """CPU of this process and of those of it that have ended."""
+    return sum(os.times()[:4])
 
 
 def _mb(count: int) -> str:
