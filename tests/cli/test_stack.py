@@ -15,8 +15,10 @@ import pytest
 
 from cli.conftest import Run
 from cli.test_demo import processes_of
+from sekisho.cli.database import ledger_home
 from sekisho.cli.examples import examples_path
 from sekisho.local.jars import KafkaUnavailableError
+from sekisho.settings import Settings
 
 
 def sekisho(state: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,6 +113,20 @@ def _keys(state: Path) -> dict[Path, tuple[int, bytes]]:
     folder = state / "up" / "ledger" / "keys"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     return {path: (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) for path in folder.iterdir()}
+
+
+def test_a_ledger_in_a_given_database_has_its_keys_where_commands_look(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`up` with SEKISHO_DATABASE_URL and `audit …` with the same mean the same folder; without it, `up`'s own."""
+    from sekisho.cli.stack import _ledger_folder
+
+    monkeypatch.setenv("SEKISHO_STATE_DIRECTORY", str(tmp_path))
+    assert _ledger_folder(Settings.from_environment(), tmp_path / "up") == tmp_path / "up" / "ledger"
+    monkeypatch.setenv("SEKISHO_DATABASE_URL", "postgresql://ledger@db/sekisho")
+    settings = Settings.from_environment()
+    with ledger_home(settings) as home:
+        assert _ledger_folder(settings, tmp_path / "up") == home.folder == tmp_path / "ledger"
 
 
 @pytest.mark.parametrize("command", ["demo", "up"])

@@ -28,7 +28,7 @@ from sekisho.cli.outcome import DONE
 from sekisho.cli.screen import Screen, stdout_screen
 from sekisho.local.ports import free_ports
 from sekisho.local.service import ServicePlan
-from sekisho.local.stack import Stack, bring_down, bringing_up
+from sekisho.local.stack import POSTGRES, Stack, bring_down, bringing_up
 from sekisho.log.topics import create_topics
 from sekisho.settings import Settings
 
@@ -62,12 +62,13 @@ def up() -> int:
         asyncio.run(_topics(settings, bootstrap))
         home = _home(settings, folder, bootstrap)
         url = _database(settings, stack, screen)
-        plans = _plans(home, url, folder)
+        plans = _plans(home, url, _ledger_folder(settings, folder))
         screen.line("Starting two gates and the ledger …")
         started = [stack.start_service(plan) for plan in plans]
         for service in started:
             service.wait_until_ready()
-    _tell(screen, home, plans, folder)
+    given = settings.database_url is not None
+    _tell(screen, home, plans, folder, "as SEKISHO_DATABASE_URL says" if given else str(folder / POSTGRES))
     return DONE
 
 
@@ -107,16 +108,22 @@ def _kept_key(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _plans(home: GateHome, database_url: str, folder: Path) -> list[ServicePlan]:
+def _ledger_folder(settings: Settings, folder: Path) -> Path:
+    """A ledger in a database of the person's own has its keys where every command looks for them, and `down` leaves them."""
+    return folder / LEDGER if settings.database_url is None else settings.ledger_folder
+
+
+def _plans(home: GateHome, database_url: str, ledger: Path) -> list[ServicePlan]:
     *gate_ports, ledger_port = free_ports(len(GATES) + 1)
     gates = [gate_plan(name, home, port, {}) for name, port in zip(GATES, gate_ports, strict=True)]
-    return [*gates, ledger_plan(home, database_url, folder / LEDGER, ledger_port, {})]
+    return [*gates, ledger_plan(home, database_url, ledger, ledger_port, {})]
 
 
-def _tell(screen: Screen, home: GateHome, plans: list[ServicePlan], folder: Path) -> None:
+def _tell(screen: Screen, home: GateHome, plans: list[ServicePlan], folder: Path, database: str) -> None:
     screen.line()
     screen.line("Running:", "bold")
     screen.line(f"  Kafka      {home.bootstrap}")
+    screen.line(f"  PostgreSQL {database}")
     for plan in plans:
         screen.line(f"  {plan.name:<10} {plan.address}/metrics  /healthz  /readyz")
     screen.line(f"  rulebook   {home.rulebook}")
