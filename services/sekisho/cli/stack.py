@@ -46,6 +46,7 @@ def up() -> int:
     Then:
       sekisho send deploy/examples/insurance-list.yaml
       sekisho tail decisions
+      sekisho send deploy/examples/provision.yaml
       sekisho audit records
       sekisho down
     """
@@ -132,7 +133,8 @@ def _tell(screen: Screen, home: GateHome, plans: list[ServicePlan], folder: Path
     screen.line("Try:", "bold")
     screen.line(f"  {command()} send {example('insurance-list.yaml')}")
     screen.line(f"  {command()} tail decisions    # the answers, until Ctrl-C")
-    screen.line(f"  {command()} audit records     # what the ledger keeps")
+    screen.line(f"  {command()} send {example('provision.yaml')}")
+    screen.line(f"  {command()} audit records     # what the ledger keeps of it")
     screen.line(f"  {command()} down")
 
 
