@@ -29,6 +29,9 @@ class Referred(NamedTuple):
     origin: str
     idx: int
     rid: str
+    scope: str | None = None
+    open: bool = False
+    """It had no end before the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,7 @@ def _extend_referred(growing: _Growing, taken: Sequence[Taken], known: Known) ->
     """The whole is kept from the creation of the new part on (ER 20(2))."""
     here = {row.record_id: row for row in growing.payloads}
     log = growing.shard.log
+    turned = {each.scope: each.retain_until is None for each in growing.extensions}
     for each in taken:
         told = each.particulars
         if told is None or told.refers_to is None:
@@ -183,10 +187,21 @@ def _extend_referred(growing: _Growing, taken: Sequence[Taken], known: Known) ->
         target = (
             known.referred.get(told.refers_to)
             if row is None
-            else Referred(log.log_id, log.origin, row.idx, row.rid)
+            else Referred(log.log_id, log.origin, row.idx, row.rid, row.scope, _was_open(row, known))
         )
-        if target is not None:
-            _extend_one(growing, target, told.retain_until)
+        if target is None:
+            continue
+        is_open = turned.get(target.scope, target.open) if target.scope else target.open
+        _extend_one(growing, target, told.retain_until)
+        if is_open and told.retain_until is not None:
+            # the new part has an end, the batch of the old one goes on: kept to that day at least, and still without an end
+            _extend_one(growing, target, None)
+
+
+def _was_open(row: PayloadRow, known: Known) -> bool:
+    """Whether a new record has no end, but for what this batch does to its scope."""
+    extensions = known.states.get(row.scope or "", ScopeState()).extensions
+    return (extensions[-1] if extensions else row.retain_until) is None
 
 
 def _extend_one(growing: _Growing, target: Referred, until: date | None) -> None:

@@ -16,7 +16,7 @@ from sekisho.ledger.ingest.lane import Fetched, Lane, Seat
 from sekisho.ledger.ingest.reading import RecordReader, Taken
 from sekisho.ledger.ingest.scope_rows import states
 from sekisho.ledger.ingest.shard import Shard, Source
-from sekisho.ledger.store import append, connection, logs, payloads, scopes
+from sekisho.ledger.store import append, connection, logs, payloads, retention, scopes
 from sekisho.ledger.store.connection import Connection
 from sekisho.ledger.store.filters import Filter
 
@@ -111,7 +111,9 @@ async def _referred(conn: Connection, taken: Sequence[Taken]) -> dict[str, Refer
         if rows:
             row = rows[0]
             origin = {log.log_id: log.origin for log in await logs.logs(conn)}[row.log_id]
-            found[record_id] = Referred(row.log_id, origin, row.idx, row.rid)
+            standing = await retention.retention_of(conn, row.log_id, row.idx)
+            is_open = standing is not None and standing.effective is None
+            found[record_id] = Referred(row.log_id, origin, row.idx, row.rid, row.scope, is_open)
         elif not any(
             each.particulars is not None and each.particulars.record_id == record_id for each in taken
         ):

@@ -23,9 +23,9 @@ _MEMBER: Final = """
 """
 """One member is enough: without extensions all of a scope state the same."""
 _ENDED: Final = """
-    SELECT scope::text, max(created_at), max(retain_until) FROM payload
-    WHERE scope = ANY(%s::uuid[]) AND retain_until IS NOT NULL
-    GROUP BY scope
+    SELECT scope::text, max(created_at) FILTER (WHERE retain_until IS NOT NULL), max(retain_until),
+        max(created_at) FILTER (WHERE retain_until IS NULL)
+    FROM payload WHERE scope = ANY(%s::uuid[]) GROUP BY scope
 """
 """Reads all members of a scope: asked only where a record without an end meets a scope that has one, or the other way round."""
 
@@ -56,9 +56,10 @@ async def _ended(conn: Connection, found: dict[str, ScopeState], turns: Turns) -
     if not turned:
         return {}
     changed = {}
-    for scope, newest, latest in await rows(
+    for scope, ended_at, latest, opened_at in await rows(
         conn, _ENDED, (turned,), doing="reading what agreements stated as their end"
     ):
         state = found[scope]
-        changed[scope] = state._replace(ended_at=newest, stated=latest if state.extensions else state.stated)
+        stated = latest if state.extensions else state.stated
+        changed[scope] = state._replace(ended_at=ended_at, stated=stated, opened_at=opened_at)
     return changed

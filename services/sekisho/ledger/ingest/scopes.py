@@ -19,13 +19,14 @@ class ScopeState(NamedTuple):
 
     `extensions` in their order. `known`: the scope has records; `stated` is what they state where it has no extensions (all the
     same then), else the latest day that any of them states, where an open scope ends. `ended_at` is the newest creation of a
-    record that states an end.
+    record that states an end, `opened_at` that of one that states none.
     """
 
     known: bool = False
     stated: date | None = None
     extensions: tuple[date | None, ...] = ()
     ended_at: datetime | None = None
+    opened_at: datetime | None = None
 
 
 class Stated(NamedTuple):
@@ -54,8 +55,8 @@ class Extension(NamedTuple):
 def change(state: ScopeState, new: Sequence[Stated]) -> Extension | None:
     """The extension that a scope needs once these records are in it, None if it needs none.
 
-    A record that states no end opens its scope again, unless it was created before one that states the end: partitions
-    are read side by side, and what merely came late must not keep a whole batch for ever.
+    What was created last counts, whatever came last: partitions are read side by side. A record without an end that merely came
+    late must not keep a whole batch for ever, and an end that came late must not end a batch that has gone on since.
     """
     if not new:
         return None
@@ -70,17 +71,20 @@ def _latest(state: ScopeState, new: Iterable[Stated]) -> date | None:
     """The scope's last day after these records."""
     known, now = state.known or bool(state.extensions), effective(state.stated, state.extensions)
     days = [day for day in (state.stated, *state.extensions) if day is not None]
-    ended_at = state.ended_at
+    ended_at, opened_at = state.ended_at, state.opened_at
     for each in new:
         if each.until is not None:
             days.append(each.until)
-            now = max(days)
+            if now is not None or not known or _not_before(each, opened_at):
+                now = max(days)
             ended_at = max(filter(None, (ended_at, each.created_at)), default=None)
-        elif not known or _opens(each, ended_at):
-            now = None
+        else:
+            if not known or (each.created_at is not None and _not_before(each, ended_at)):
+                now = None
+            opened_at = max(filter(None, (opened_at, each.created_at)), default=None)
         known = True
     return now
 
 
-def _opens(each: Stated, ended_at: datetime | None) -> bool:
-    return each.created_at is not None and (ended_at is None or each.created_at >= ended_at)
+def _not_before(each: Stated, other: datetime | None) -> bool:
+    return each.created_at is None or other is None or each.created_at >= other
