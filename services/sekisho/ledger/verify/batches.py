@@ -58,5 +58,8 @@ class Batches:
 
 def _calls_for(said: set[tuple[str | None, str | None]], leaf: Extend) -> bool:
     if isinstance(leaf.target, Place):
-        return any(until == leaf.retain_until for _, until in said)
+        # without a day it ends nothing: what has no end is opened again where a new part with an end refers to it
+        return bool(said) and (
+            leaf.retain_until is None or any(until == leaf.retain_until for _, until in said)
+        )
     return any(scope == leaf.target.scope for scope, _ in said)
