@@ -8,7 +8,7 @@
 --
 -- One user may be a member of all four, as below. To keep duties apart, give the service, the operator who purges and the auditor users
 -- of their own: sekisho_writer for `sekisho ledger`, sekisho_purger for `sekisho audit purge|hold|extend|withhold`, sekisho_reader
--- for `sekisho audit verify|export|records`, sekisho_owner for migrations alone.
+-- for `sekisho audit verify|export|records|disclose`, sekisho_owner for migrations alone.
 
 SELECT format('CREATE ROLE %I NOLOGIN', name)
 FROM unnest(ARRAY['sekisho_owner', 'sekisho_writer', 'sekisho_purger', 'sekisho_reader']) t (name)

@@ -11,10 +11,12 @@ import psycopg
 import pytest
 
 from cli.ledger_world import LONG_AGO, RECORDS, ids, taken_in
-from ledger.ingest.lodging import SUBJECT_KEY, record
+from ledger.ingest.lodging import ORIGIN, SUBJECT_KEY, record
 from sekisho.ledger import disclosing, search
 from sekisho.ledger.disclosing import Decision, PurgedRecord, mark, persons_records, standing
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
+from sekisho.ledger.keeping.holding import Named, place, release
+from sekisho.ledger.keeping.keeping import Keeping, Statement
 from sekisho.ledger.search import RecordQuery, count, find
 from sekisho.ledger.store.connection import session
 from sekisho.ledger.store.marks import Withholding
@@ -51,6 +53,24 @@ async def test_found_records_tell_the_day_that_counts_and_their_place(ledger_dat
     assert [each.retain_until for each in found] == [date(2029, 11, 21)] * 4 + [None]
     assert [each.idx for each in found] == [1, 2, 3, 4, 5]
     assert len({each.rid for each in found}) == 5
+
+
+async def test_found_records_tell_their_holds(ledger_database: str) -> None:
+    """Those in force, on records with an end and without, whoever asks for how many."""
+    await taken_in(ledger_database, *RECORDS)
+    keeping = Keeping(ledger_database, ORIGIN, skew_seconds=30, publish_now=_nothing)
+    placed = [
+        await place(keeping, Named(record_id=record_id), None, Statement("x", "y"))
+        for record_id in (*ids(1), *ids(5), *ids(5))
+    ]
+    await release(keeping, placed[1].hold, Statement("x", "y"))
+    async with session(ledger_database, "reader") as conn:
+        found = [each.holds async for each in find(conn, RecordQuery().filter(None))]
+    assert found == [(placed[0].hold,), (), (), (), (placed[2].hold,)]
+
+
+async def _nothing() -> None:
+    """Nothing to sign."""
 
 
 async def test_what_a_purge_takes_meanwhile_is_told_as_expired(

@@ -18,7 +18,7 @@ from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.store.connection import Connection
 from sekisho.ledger.store.copying import shelf
 from sekisho.ledger.store.filters import Filter
-from sekisho.ledger.store.holds import holds_on
+from sekisho.ledger.store.holds import holds_of
 from sekisho.ledger.store.logs import logs
 from sekisho.ledger.store.payloads import Count, counts, search
 from sekisho.ledger.store.retention import due
@@ -105,16 +105,19 @@ async def _told(
     keys = [(shelf(each.retain_until), each.log_id, each.idx) for each in page]
     # what has no end yet is not due on any day, so it is not among these
     found = await due(connection, _LAST_DAY, limit=len(keys), only=keys)
-    ending = {(row.log_id, row.idx): row for row in found}
-    told = []
-    for each in page:
-        origin, row = origins[each.log_id], ending.get((each.log_id, each.idx))
-        if row is None:
-            until, holds = None, tuple(await holds_on(connection, each.log_id, each.idx))
-        else:
-            until, holds = row.effective, tuple(row.holds)
-        told.append(FoundRecord(origin, each.idx, each.rid, _record(each, origin), until, holds))
-    return told
+    ending = {(row.log_id, row.idx): row.effective for row in found}
+    held = await holds_of(connection, [(each.log_id, each.idx) for each in page])
+    return [
+        FoundRecord(
+            origins[each.log_id],
+            each.idx,
+            each.rid,
+            _record(each, origins[each.log_id]),
+            ending.get((each.log_id, each.idx)),
+            tuple(held.get((each.log_id, each.idx), ())),
+        )
+        for each in page
+    ]
 
 
 def _record(payload: Payload, origin: str) -> ProvisionRecord:

@@ -21,6 +21,10 @@ _ALL: Final = """
     SELECT h.hold::text, h.selector, h.at, r.at, (SELECT count(*) FROM hold_cover c WHERE c.hold = h.hold)
     FROM hold h LEFT JOIN hold_release r USING (hold) ORDER BY h.at, h.hold
 """
+_OF: Final = """
+    SELECT h.hold::text, h.log_id, h.idx FROM unnest(%s::int4[], %s::int8[]) k (log_id, idx) JOIN hold_cover h USING (log_id, idx)
+    WHERE NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold) ORDER BY 1
+"""
 _ON: Final = """
     SELECT c.hold::text FROM hold_cover c WHERE c.log_id = %s AND c.idx = %s
     AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = c.hold) ORDER BY 1
@@ -101,6 +105,17 @@ async def holds_on(connection: Connection, log_id: int, idx: int) -> list[str]:
     return [
         each[0] for each in await rows(connection, _ON, (log_id, idx), doing="looking for holds on a leaf")
     ]
+
+
+async def holds_of(
+    connection: Connection, places: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], list[str]]:
+    """The holds in force on these leaves (log id and index), of those that are held; one query for all."""
+    found: dict[tuple[int, int], list[str]] = {}
+    values = ([log_id for log_id, _ in places], [idx for _, idx in places])
+    for hold, log_id, idx in await rows(connection, _OF, values, doing="looking for holds on leaves"):
+        found.setdefault((log_id, idx), []).append(hold)
+    return found
 
 
 async def covers_of(connection: Connection, hold: str) -> list[HoldCover]:
