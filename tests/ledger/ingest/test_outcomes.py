@@ -107,6 +107,17 @@ async def test_the_end_becomes_known_later(lodging: Lodging, days: tuple[str | N
     assert str(standing.effective) == max(day for day in days if day is not None)
 
 
+async def test_an_outcome_without_a_consent_tells_the_end_of_a_policy_that_is_kept(lodging: Lodging) -> None:
+    """The consent was named with the first outcome; the second, of the same policy, tells the insurance period alone."""
+    await decide(lodging, decision(PERSON, 1))
+    await lodging.ledger()
+    await tell(lodging, outcome(PERSON, insurance_until=None), outcome(PERSON, consent_id=None))
+    log = await until_leaves(lodging, "extend", 1)
+    (told,) = log.of("extend")
+    assert isinstance(told, leaves.Extend)
+    assert (told.retain_until, told.cause) == ("2036-11-20", "policy")
+
+
 async def test_decisions_that_only_a_later_outcome_names_get_a_leaf_of_their_own(lodging: Lodging) -> None:
     """The same policy on another consent: what is new alone, in the same scope."""
     other: dict[str, Any] = {"consents": [{"consent_id": "CS-2", "position": None, "serves": []}]}

@@ -168,12 +168,13 @@ class OutcomesLane(Lane):
     # the decisions
 
     async def _served(self, conn: Connection, policy: Policy, offset: int) -> Served | None:
-        """What the outcome brings; None: nothing, no allowed decision used its consent."""
+        """What the outcome brings; None: nothing, no allowed decision used its consent, and nothing is kept for its policy."""
         found = [] if policy.consent is None else await self._found(conn, policy, policy.consent)
         if not found:
             self._desk.told.unmatched()
             _log.warning("ledger_outcome_unmatched", partition=self.source.at.partition, offset=offset)
-            return None
+            # its consent may have been named before: when the insurance ends is news all the same
+            return Served(None) if await self._bodies(conn, policy) else None
         bodies = await self._bodies(conn, policy)
         decisions, missing = await self._fetched(found)
         held, missed = held_in(bodies), missed_in(bodies)
