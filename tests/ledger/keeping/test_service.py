@@ -70,16 +70,18 @@ async def test_it_runs_again_and_again_until_cancelled(world: World) -> None:
 
 
 async def test_what_goes_wrong_is_told_and_nothing_is_deleted(world: World) -> None:
-    """A publisher that cannot sign, or another purge: the run ends, says so, and all is there."""
+    """A publisher that cannot sign, or another purge: the run ends, says so, counts what is due, and all is there."""
     await world.take([Wanted(DUE)])
 
     async def fails() -> None:
         raise OSError("no space left")
 
     broken = dataclasses.replace(world.keeping, publish_now=fails)
+    metrics = _metrics()
     with capture_logs() as told:
-        assert not await PeriodicPurge(broken, 3600, _metrics()).once()
+        assert not await PeriodicPurge(broken, 3600, metrics).once()
     assert [(line["event"], line["log_level"]) for line in told] == [("purge failed", "error")]
+    assert _told(metrics) == {"sekisho_retention_due": 1}, "the alert on what is not deleted has its number"
     async with session(world.url, "purger") as conn, alone(conn):
         assert not await PeriodicPurge(world.keeping, 3600, _metrics()).once()
     assert len(world.kept()) == 1
