@@ -17,7 +17,7 @@ from sekisho.ledger.store.acts import lock_acts, write_acts
 from sekisho.ledger.store.append import append, ensure_shelves
 from sekisho.ledger.store.connection import Connection, transaction
 from sekisho.ledger.store.filters import Filter
-from sekisho.ledger.store.holds import holds_on, put_hold, put_release
+from sekisho.ledger.store.holds import holds_of, put_hold, put_release
 from sekisho.ledger.store.retention import (
     DueCounts,
     DueRow,
@@ -153,7 +153,7 @@ async def test_what_is_held_is_listed_with_its_hold(roles: Roles) -> None:
     assert await due_counts(purger, day) == DueCounts(1, 1)
     assert [(group.due, group.held) for group in await due_groups(purger, day)] == [(1, 1)]
     assert await due_by_hold(purger, day) == {hold: 1}
-    assert await holds_on(purger, log_id, 2) == [hold]
+    assert await holds_of(purger, [(log_id, 1), (log_id, 2)]) == {(log_id, 2): [hold]}
     standing = await retention_of(purger, log_id, 2)
     assert standing is not None
     assert standing.holds == (hold,)

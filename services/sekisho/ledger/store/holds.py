@@ -25,10 +25,6 @@ _OF: Final = """
     SELECT h.hold::text, h.log_id, h.idx FROM unnest(%s::int4[], %s::int8[]) k (log_id, idx) JOIN hold_cover h USING (log_id, idx)
     WHERE NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = h.hold) ORDER BY 1
 """
-_ON: Final = """
-    SELECT c.hold::text FROM hold_cover c WHERE c.log_id = %s AND c.idx = %s
-    AND NOT EXISTS (SELECT FROM hold_release r WHERE r.hold = c.hold) ORDER BY 1
-"""
 
 
 class ActiveHold(NamedTuple):
@@ -98,13 +94,6 @@ async def all_holds(connection: Connection) -> list[HoldRow]:
     """Every hold there ever was, by time."""
     found = await rows(connection, _ALL, doing="reading legal holds")
     return [HoldRow(hold, Filter.from_json(selector), *rest) for hold, selector, *rest in found]
-
-
-async def holds_on(connection: Connection, log_id: int, idx: int) -> list[str]:
-    """The holds in force that cover a leaf."""
-    return [
-        each[0] for each in await rows(connection, _ON, (log_id, idx), doing="looking for holds on a leaf")
-    ]
 
 
 async def holds_of(
