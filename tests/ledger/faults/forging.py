@@ -82,9 +82,11 @@ class Forger:
         )
         self.broken.sql("DELETE FROM checkpoint WHERE log_id = %s", (number,))
         times = [_time(leaf) for leaf in leaves]
-        wanted = {size: at for size, at in known if size < len(hashes) and times[size - 1] <= at}
-        wanted[len(hashes)] = known[-1][1]
-        for size, at in wanted.items():
+        fitting = [(size, at) for size, at in known if size < len(hashes) and times[size - 1] <= at]
+        whole = [(len(hashes), at) for size, at in known if size >= len(hashes)] or [
+            (len(hashes), known[-1][1])
+        ]
+        for size, at in fitting + whole:
             root, note = self.signed(log, hashes[:size], at)
             values = (number, size, root, note.decode(), at)
             self.broken.sql(
