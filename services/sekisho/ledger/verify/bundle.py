@@ -15,7 +15,7 @@ from typing import Final
 
 from sekisho.ledger.merkle.checkpoint import CheckpointError
 from sekisho.ledger.merkle.tiles import ENTRIES, WIDTH, Tile, TileError, decode_bundle, tile_at
-from sekisho.ledger.verify.published import CHECKPOINT, KINDS, Published, log_path
+from sekisho.ledger.verify.published import CHECKPOINT, KINDS, LEVELS, Published, log_path
 from sekisho.ledger.verify.sources import (
     Derived,
     HoldRow,
@@ -36,6 +36,8 @@ PAYLOADS: Final = "payloads"
 REDACTED: Final = "redacted"
 MANIFEST: Final = "manifest.json"
 SALT, BODY = "salt", "body"
+MISSING: Final = 65_536
+"""Leaves at most that are looked for, and told one by one, where a size says that there are more than are there."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,21 @@ class Bundle:
             except CheckpointError as error:
                 raise SourceError(f"{path}/{CHECKPOINT} is no checkpoint: {error}") from error
             kind, *parts = path.split("/")
-            if log_path(told.origin) != path:
+            if log_path(told.origin) != path or len(parts) + 1 != LEVELS[KINDS[kind]]:
                 raise SourceError(f"{path}/{CHECKPOINT} is the checkpoint of another log, {told.origin}")
+            numbers = parts[1:] if len(parts) == 3 else parts
+            if not all(each.isdecimal() and each.isascii() and len(each) < 10 for each in numbers):
+                raise SourceError(f"{path} names no partition and year: it is no log of this ledger")
             topic_id, partition = (parts[0], int(parts[1])) if len(parts) == 3 else (None, None)
             year = int(parts[-1]) if parts else None
-            found.append(LogRow(told.origin, KINDS[kind], topic_id, partition, year, told.size))
+            size = min(told.size, self._room(path))
+            found.append(LogRow(told.origin, KINDS[kind], topic_id, partition, year, size))
         return found
+
+    def _room(self, log: str) -> int:
+        """How many leaves its entry bundles can hold, and some more: a checkpoint may claim any number."""
+        names = (self._folder / log / "tile" / "entries").rglob("*")
+        return WIDTH * sum(1 for _ in names) + MISSING
 
     def keys(self) -> list[str]:
         """Those in the bundle."""
@@ -128,10 +139,13 @@ class Bundle:
         """Those in folders of logs that the bundle does not have."""
         known, folders = {flat(path) for path, _ in self._notes()}, self._folder / CHECKPOINTS
         for folder in sorted(folders.iterdir()) if folders.is_dir() else ():
-            if folder.name not in known:
+            if folder.name not in known and folder.is_dir():
                 for file in folder.iterdir():
                     note = file.read_bytes()
-                    yield unverified(note).origin, note
+                    try:
+                        yield unverified(note).origin, note
+                    except CheckpointError as error:
+                        raise SourceError(f"{CHECKPOINTS}/{folder.name}/{file.name}: {error}") from error
 
     def payloads(self, log: LogRow, low: int, high: int) -> Iterator[PayloadRow]:
         """Each file of the range."""
@@ -144,7 +158,7 @@ class Bundle:
                     yield PayloadRow(
                         index, b64decode(told[SALT], validate=True), b64decode(told[BODY], validate=True)
                     )
-                except (ValueError, KeyError, TypeError, binascii.Error):
+                except (ValueError, KeyError, TypeError, binascii.Error, RecursionError, IsADirectoryError):
                     yield PayloadRow(index, b"", b"")  # what is no payload is not what the leaf committed to
 
     def _payload_indexes(self, origin: str) -> list[int]:
@@ -163,7 +177,11 @@ class Bundle:
     def redacted(self, log: LogRow) -> frozenset[int]:
         """The indexes that the bundle lists."""
         path = self._folder / REDACTED / log_path(log.origin)
-        return frozenset(int(line) for line in path.read_text().split()) if path.is_file() else frozenset()
+        try:
+            lines = path.read_text().split() if path.is_file() else []
+            return frozenset(int(line) for line in lines)
+        except ValueError as error:
+            raise SourceError(f"{REDACTED}/{log_path(log.origin)} is no list of indexes: {error}") from error
 
     def derived(self, log: LogRow) -> Derived | None:  # noqa: ARG002 (the port's signature)
         """There are no tables."""
@@ -201,7 +219,12 @@ class Bundle:
         if not path.is_file():
             yield "bundle.file", MANIFEST, "it is missing"
             return
-        for name, digest in json.loads(path.read_bytes())["files"].items():
+        try:
+            files = dict[str, str](json.loads(path.read_bytes())["files"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            yield "bundle.file", MANIFEST, "it is no manifest"
+            return
+        for name, digest in files.items():
             file = self._folder / name
             if not file.is_file():
                 yield "bundle.file", name, "it is missing"

@@ -39,6 +39,8 @@ from sekisho.ledger.verify.sources import (
 
 CHUNK: Final = 4096
 """Leaves fetched at once: 2 MB."""
+MISSING: Final = 65_536
+"""Leaves at most that are looked for, and told one by one, where a head says that there are more than are there."""
 PAYLOADS: Final = 1024
 """Payloads fetched at once: 2 MB of records as they usually are."""
 
@@ -170,9 +172,9 @@ class Database:
         found = []
         for _, origin, kind, topic_id, partition, year, size, *rest, leaves in self._rows(_LOGS):
             head = Head(*rest) if size is not None else Head(0, None, None, b"", False)
-            found.append(
-                LogRow(origin, kind, topic_id, partition, year, leaves or 0 if size is None else size, head)
-            )
+            # a head may claim any number
+            told = leaves or 0 if size is None else min(size, (leaves or 0) + MISSING)
+            found.append(LogRow(origin, kind, topic_id, partition, year, told, head))
         return found
 
     def keys(self) -> list[str]:

@@ -33,7 +33,7 @@ class Published:
     def keys(self) -> list[str]:
         """The verifier keys that lie in it."""
         path = self.folder / KEYS
-        return path.read_text().split() if path.is_file() else []
+        return path.read_text(errors="replace").split() if path.is_file() else []
 
     def checkpoints(self) -> dict[str, bytes]:
         """Every log's newest checkpoint: origin -> note. Raises SourceError where one cannot even be read."""
