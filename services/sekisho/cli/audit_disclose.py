@@ -181,7 +181,10 @@ def statements_of(found: PersonsRecords, stated: Statements) -> Statements:
 
 def kept_of(found: PersonsRecords) -> list[KeptRecord]:
     """What is kept, each with its place in the ledger and the last day that counts."""
-    return [KeptRecord(each.record, place(each), each.retain_until) for each in found.kept]
+    return [
+        KeptRecord(each.record, place(each), each.retain_until, open_ended=each.retain_until is None)
+        for each in found.kept
+    ]
 
 
 def expired_of(found: PersonsRecords) -> list[ExpiredRecord]:

@@ -158,6 +158,18 @@ def test_retention_is_the_later_one() -> None:
     assert "提供が継続しているため" in notice_html(disclosed(going_on))
 
 
+@pytest.mark.parametrize(
+    ("method", "why"), [("batch", "提供が継続しているため"), ("individual", "保存期間を延長しており")]
+)
+def test_a_day_that_counts_no_longer_is_not_told(method: str, why: str) -> None:
+    """A batch that stated its end and went on, or a record that is kept without one: the day it stated would be wrong."""
+    entry = kept(1, method=method)._replace(open_ended=True)
+    assert only(entry).retain_until is None
+    text = notice_html(disclosed(entry))
+    assert f"{why}、満了日は定まっていません" in text
+    assert "2029年3月15日まで" not in text
+
+
 def test_lists_are_by_day() -> None:
     """Both lists are in the order of their days, whatever order the ledger gave, and numbered from one."""
     entries = [kept(n, provided_on=f"2026-0{9 - n}-01") for n in range(1, 5)]

@@ -189,6 +189,8 @@ def _stated(
 
 def _retained(entry: KeptRecord) -> date | None:
     """The later of what the record says and what the ledger has prolonged it to: never shortened."""
+    if entry.open_ended:
+        return None
     ends = [each for each in (entry.record.retain_until, entry.retain_until) if each is not None]
     return max(ends, default=None)
 

@@ -187,6 +187,8 @@ class KeptRecord(NamedTuple):
     """Where the ledger proves it: one line."""
     retain_until: date | None = None
     """The last day of its retention as the ledger has prolonged it; the record's own counts where it is later."""
+    open_ended: bool = False
+    """It has no end now, whatever it stated when it was made: provision went on, or it was prolonged without a day."""
 
 
 class ExpiredRecord(NamedTuple):

@@ -195,7 +195,8 @@ def _small(record: StatedRecord) -> Iterator[tuple[str, str]]:
     if hidden:
         yield words.retention, words.withheld_follows
     elif record.retain_until is None:
-        yield words.retention, words.retained_while.format(rule=record.retention_article)
+        told = words.retained_open if record.method == "individual" else words.retained_while
+        yield words.retention, told.format(rule=record.retention_article)
     else:
         last = day(record.retain_until)
         yield words.retention, words.retained_until.format(last=last, rule=record.retention_article)

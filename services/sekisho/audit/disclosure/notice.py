@@ -70,7 +70,7 @@ class StatedRecord(Document):
     particulars: tuple[StatedParticular, ...]
     """In the law's order."""
     retain_until: date | None
-    """The last day on which it is kept; null while the provision goes on, or where the day is withheld."""
+    """The last day on which it is kept; null while there is none, as the provision goes on, or where the day is withheld."""
     retention_article: str
     proof: str | None
     """Where the ledger proves it."""

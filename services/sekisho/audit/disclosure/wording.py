@@ -133,6 +133,7 @@ class CardWording(Wording):
     retention: str
     retained_until: str
     retained_while: str
+    retained_open: str
     proof: str
     withheld: str
     withheld_items: str
