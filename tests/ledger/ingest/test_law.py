@@ -10,7 +10,7 @@ import pytest
 from ledger.ingest.lodging import Lodging, record
 from ledger.ingest.test_caused import batch, effective_days
 from sekisho.domain.retention import effective
-from sekisho.ledger.ingest.scopes import ScopeState, Stated, change
+from sekisho.ledger.ingest.scopes import ScopeState, Stated, after_all, change
 
 NOON = datetime(2026, 11, 21, 3, tzinfo=UTC)
 
@@ -79,3 +79,28 @@ async def test_a_new_part_with_an_end_ends_no_batch_that_goes_on(lodging: Lodgin
     await lodging.records(batch(3, "2029-10-01", created_at="2026-11-22T01:00:00.123456Z"))
     await lodging.until_taken(3)
     assert await effective_days(lodging) == ["2029-11-21", "2029-11-21", "2029-10-01"]
+
+
+def test_an_extension_comes_after_those_that_it_knows_of() -> None:
+    """They count by their time: a clock set back a little between two lanes must not turn them round."""
+    little, much = NOON + timedelta(seconds=3), NOON + timedelta(days=1)
+    new_year = datetime(2026, 12, 31, 14, 59, 59, tzinfo=UTC)
+    assert after_all(NOON, [ScopeState(extended_at=little), ScopeState()], 5) == little + timedelta(
+        microseconds=1
+    )
+    assert after_all(NOON, [ScopeState(extended_at=NOON)], 5) == NOON + timedelta(microseconds=1)
+    assert after_all(NOON, [ScopeState(extended_at=NOON - timedelta(hours=1))], 5) == NOON
+    assert after_all(NOON, [ScopeState(extended_at=much)], 5) == NOON
+    assert after_all(new_year, [ScopeState(extended_at=new_year + timedelta(seconds=2))], 5) == new_year
+
+
+@pytest.mark.database
+async def test_a_clock_set_back_between_two_partitions_turns_no_extension_round(lodging: Lodging) -> None:
+    """One lane ends the batch, the clock steps back within the skew, another lane opens it again: it is open."""
+    await lodging.ledger()
+    await lodging.records(batch(1, "2029-11-20"), batch(2, "2029-11-21"))
+    await lodging.until_taken(2)
+    lodging.clock.off = -3
+    await lodging.records(batch(3, None, created_at="2026-11-22T01:00:00.123456Z"), partition=1)
+    await lodging.until_taken(3)
+    assert await effective_days(lodging) == [None] * 3

@@ -15,6 +15,7 @@ from sekisho.ledger.ingest.building import Known, Moment, Referred, build, state
 from sekisho.ledger.ingest.lane import Fetched, Lane, Seat
 from sekisho.ledger.ingest.reading import RecordReader, Taken
 from sekisho.ledger.ingest.scope_rows import states
+from sekisho.ledger.ingest.scopes import after_all
 from sekisho.ledger.ingest.shard import Shard, Source
 from sekisho.ledger.store import append, connection, logs, payloads, retention, scopes
 from sekisho.ledger.store.connection import Connection
@@ -78,7 +79,10 @@ class RecordsLane(Lane):
                 await _referred(conn, batch.taken),
             )
             asked = steady()
-            moment = Moment(await self.now_in(conn, shard), self.seat.rid)
+            at = await self.now_in(conn, shard)
+            moment = Moment(
+                after_all(at, known.states.values(), self.limits.clock_skew_seconds), self.seat.rid
+            )
             built = build(shard, batch.taken, known, changes, batch.next_offset, moment)
             made = steady()
             await append.write(conn, built)

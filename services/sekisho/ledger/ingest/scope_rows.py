@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from sekisho.domain.retention import effective
@@ -11,7 +11,7 @@ from sekisho.ledger.ingest.scopes import ScopeState, Turns
 from sekisho.ledger.store.connection import Connection, rows
 
 _EXTENSIONS: Final = """
-    SELECT e.scope::text, e.retain_until
+    SELECT e.scope::text, e.retain_until, e.at
     FROM extension e JOIN log l USING (log_id)
     WHERE e.scope = ANY(%s::uuid[])
     ORDER BY e.scope, e.at, l.origin COLLATE "C", e.idx
@@ -33,15 +33,20 @@ _ENDED: Final = """
 async def states(conn: Connection, scopes: Sequence[str], turns: Turns) -> dict[str, ScopeState]:
     """The state of each scope; `turns` tells which of them the new records may open or end."""
     extensions: dict[str, list[date | None]] = {}
-    for scope, until in await rows(
+    extended_at: dict[str, datetime] = {}
+    for scope, until, at in await rows(
         conn, _EXTENSIONS, (list(scopes),), doing="reading what extends agreements"
     ):
         extensions.setdefault(scope, []).append(until)
+        extended_at[scope] = at
     plain = [scope for scope in scopes if scope not in extensions]
     members: dict[str, date | None] = dict(
         await rows(conn, _MEMBER, (plain,), doing="reading what agreements state") if plain else ()
     )
-    found = {scope: ScopeState(True, None, tuple(days)) for scope, days in extensions.items()}
+    found = {
+        scope: ScopeState(True, None, tuple(days), extended_at=extended_at[scope])
+        for scope, days in extensions.items()
+    }
     found |= {scope: ScopeState(True, until) for scope, until in members.items()}
     return found | await _ended(conn, found, turns)
 

@@ -8,10 +8,11 @@ that would not be so without it: where provision under a batch goes on or ends, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from sekisho.domain.retention import effective
+from sekisho.ledger.ingest.clock import tokyo_year
 
 
 class ScopeState(NamedTuple):
@@ -19,7 +20,7 @@ class ScopeState(NamedTuple):
 
     `extensions` in their order. `known`: the scope has records; `stated` is what they state where it has no extensions (all the
     same then), else the latest day that any of them states, where an open scope ends. `ended_at` is the newest creation of a
-    record that states an end, `opened_at` that of one that states none.
+    record that states an end, `opened_at` that of one that states none. `extended_at`: when it was extended last.
     """
 
     known: bool = False
@@ -27,6 +28,7 @@ class ScopeState(NamedTuple):
     extensions: tuple[date | None, ...] = ()
     ended_at: datetime | None = None
     opened_at: datetime | None = None
+    extended_at: datetime | None = None
 
 
 class Stated(NamedTuple):
@@ -65,6 +67,19 @@ def change(state: ScopeState, new: Sequence[Stated]) -> Extension | None:
         return None if effective(None, state.extensions) == latest else Extension(latest)
     same = all(each.until == latest for each in new) and (not state.known or state.stated == latest)
     return None if same else Extension(latest)
+
+
+def after_all(at: datetime, states: Iterable[ScopeState], limit_seconds: float) -> datetime:
+    """When a batch is written that may extend these scopes: after what extended them last, where that is little ahead of `at`.
+
+    Extensions count by their time. Another partition's lane may have written with a clock that was set back since: what knows of
+    the other must come after it. One that is further ahead than the limit, or in the next year's log, is not waited for.
+    """
+    newest = max((each.extended_at for each in states if each.extended_at is not None), default=None)
+    if newest is None or newest < at or newest - at > timedelta(seconds=limit_seconds):
+        return at
+    later = newest + timedelta(microseconds=1)
+    return later if tokyo_year(later) == tokyo_year(at) else at
 
 
 def _latest(state: ScopeState, new: Iterable[Stated]) -> date | None:
