@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,8 @@ from cli.conftest import Run
 from cli.test_demo import processes_of
 from kafka_settings import kafka_config
 from ledger.ingest.lodging import Lodging, record
+from sekisho.ledger.store import schema
+from sekisho.ledger.verify import database
 from sekisho.log.kafka import KafkaLog
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -112,6 +115,21 @@ def test_a_database_that_is_not_there_is_told(
     assert "Connection refused" in told
     for never in ("Traceback", "himitsu", "fault in Sekisho"):
         assert never not in told
+
+
+@pytest.mark.parametrize("arguments", [("audit", "verify"), ("ledger", "migrate")], ids=" ".join)
+def test_a_server_that_says_nothing_is_told(
+    run: Run, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What accepts a connection and never answers is given up: a command does not hang."""
+    for module in (schema, database):
+        monkeypatch.setattr(module, "CONNECT_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        monkeypatch.setenv("SEKISHO_STATE_DIRECTORY", str(tmp_path))
+        monkeypatch.setenv("SEKISHO_DATABASE_URL", f"postgresql://x@127.0.0.1:{mute.getsockname()[1]}/x")
+        result = run(*arguments)
+    assert result.exit_code in (1, 2)
+    assert "timeout" in result.output
 
 
 def test_a_url_that_is_none_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,8 @@ from sekisho.ledger.store.errors import RightsError, SchemaError, translated
 VERSION: Final = "0001"
 """The newest migration of this version of Sekisho."""
 _KNOWN: Final = ("0001",)
+CONNECT_S: Final = 10
+"""How long a server may take to answer a command (s): one that accepts and then says nothing is told as away."""
 _ROLES: Final[tuple[Role, ...]] = get_args(Role)
 _DBA: Final = "or have an administrator run deploy/postgres/roles.sql once"
 
@@ -40,7 +42,11 @@ def migrate(url: str, *, lock_seconds: float = 120) -> str:
     with (
         translated("migrating the ledger's database"),
         psycopg.connect(
-            url, autocommit=True, application_name="sekisho-migrate", client_encoding="utf8"
+            url,
+            autocommit=True,
+            application_name="sekisho-migrate",
+            client_encoding="utf8",
+            connect_timeout=CONNECT_S,
         ) as connection,
     ):
         check_server(connection.info.server_version)

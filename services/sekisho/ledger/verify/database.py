@@ -37,6 +37,8 @@ from sekisho.ledger.verify.sources import (
     StoredCheckpoint,
 )
 
+CONNECT_S: Final = 10
+"""How long the server may take to answer (s)."""
 CHUNK: Final = 4096
 """Leaves fetched at once: 2 MB."""
 MISSING: Final = 65_536
@@ -104,7 +106,7 @@ class DatabaseOpening:
         """Raises SourceError."""
         with (
             _translated(),
-            psycopg.connect(self.url, autocommit=True, application_name="sekisho-verify") as conn,
+            _connected(self.url) as conn,
         ):
             _begin(conn, self.snapshot)
             yield Database(conn, self.published, dict(self.signed))
@@ -114,11 +116,15 @@ class DatabaseOpening:
 def database(url: str, published: Path | None) -> Iterator[DatabaseOpening]:
     """How to open the database as it is now, for as long as this lasts. Raises SourceError."""
     signed = () if published is None else tuple(Published(published).checkpoints().items())
-    with _translated(), psycopg.connect(url, autocommit=True, application_name="sekisho-verify") as conn:
+    with _translated(), _connected(url) as conn:
         _begin(conn, None)
         row = conn.execute("SELECT pg_export_snapshot()").fetchone()
         assert row is not None
         yield DatabaseOpening(url, published, signed, row[0])
+
+
+def _connected(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, autocommit=True, application_name="sekisho-verify", connect_timeout=CONNECT_S)
 
 
 def _begin(conn: psycopg.Connection[Any], snapshot: str | None) -> None:
