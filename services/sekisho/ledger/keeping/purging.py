@@ -99,7 +99,8 @@ async def _signed_clocks(keeping: Keeping, conn: Connection) -> tuple[Clocks, Re
     """The clocks, once a checkpoint was asked for that is as late as the machines' clocks where that matters.
 
     Where nothing arrives nothing is signed, and the newest checkpoint may be days old: what that keeps from being deleted is
-    written down, and this leaf is something to sign. Whatever comes of it, the least clock counts.
+    written down, and this leaf is something to sign. Whatever comes of it, the least clock counts; a refusal is told where it
+    still keeps something (a night without records must raise no alert).
     """
     clocks = await keeping.clocks(conn)
     if clocks.checkpoint_at is None or clocks.day == clocks.day_without_checkpoint:
@@ -107,7 +108,8 @@ async def _signed_clocks(keeping: Keeping, conn: Connection) -> tuple[Clocks, Re
     if not await refuse_lag(keeping, conn, clocks):
         return clocks, None
     await keeping.publish_now()
-    return await keeping.clocks(conn), "clock"
+    signed = await keeping.clocks(conn)
+    return signed, None if signed.day == signed.day_without_checkpoint else "clock"
 
 
 class _Run:
