@@ -3,7 +3,8 @@
 //	go build -o verify . && ./verify BUNDLE_DIR VKEYS_FILE [OLD_CHECKPOINT...]
 //
 // Get VKEYS_FILE (a verifier key a line) and the old checkpoints from your own files, not from the bundle: a log that was cut short
-// or written anew, and then signed, is found only by a checkpoint that was kept. Exit 0: everything holds. Exit 1: the first fault.
+// or written anew, and then signed, is found only by a checkpoint that was kept. Each deletion is held against the last day, the
+// extensions and the holds that the leaves tell (retention.go). Exit 0: everything holds. Exit 1: the first fault.
 package main
 
 import (
@@ -23,30 +24,40 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-type place struct{ Origin, Index, Rid string } // where a leaf stands
+type place struct{ Origin, Index, Rid, Scope string } // where a leaf stands, or all leaves of one agreement
 
 type named struct{ Origin, Size, Root string } // a tree that a leaf names: an older state of that log
 
 // The fields of a leaf that matter here.
 type leaf struct {
-	Kind, Rid, Commit string
-	Target            place
-	Predecessor       *named
+	Kind, Rid, Commit, Scope, Hold string
+	Target                         place
+	Targets                        [][3]string
+	Predecessor                    *named
+	RetainUntil                    *string `json:"retain_until"`
+	IngestedAt                     string  `json:"ingested_at"`
+	DatabaseAt                     string  `json:"database_at"`
+	HostAt                         string  `json:"host_at"`
+	CheckpointAt                   string  `json:"checkpoint_at"`
 	named
+}
+
+type kept struct {
+	rid, commit, scope string
+	until              *string
 }
 
 type ledgerLog struct {
 	dir, origin string
 	tree        tlog.Tree
 	hashes      []tlog.Hash // of all nodes, in the order of tlog.StoredHashIndex
-	leaves      []struct{ rid, commit string }
+	leaves      []kept
 	names       []named
 }
 
 var (
-	logs   = map[string]*ledgerLog{} // by origin
-	order  []string                  // the origins, so that the first fault is always the same one
-	purges = map[place]bool{}        // the payloads whose deletion is in a log
+	logs  = map[string]*ledgerLog{} // by origin
+	order []string                  // the origins, so that the first fault is always the same one
 )
 
 func (l *ledgerLog) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -114,11 +125,10 @@ func load(bundle, dir, origin string, tree tlog.Tree) *ledgerLog {
 			var one leaf
 			err = json.Unmarshal(bundled[2:length], &one)
 			need(err == nil, "%s: entry %d is no leaf: %v", dir, n, err)
-			l.leaves = append(l.leaves, struct{ rid, commit string }{one.Rid, one.Commit})
+			l.leaves = append(l.leaves, kept{one.Rid, one.Commit, one.Scope, one.RetainUntil})
+			remember(origin, n, one)
 			bundled = bundled[length:]
 			switch {
-			case one.Kind == "purge":
-				purges[one.Target] = true
 			case one.Kind == "checkpoint": // in the meta-log, of each other log
 				l.names = append(l.names, one.named)
 			case one.Predecessor != nil: // last year's log
@@ -174,7 +184,9 @@ func account(bundle string) string {
 		}
 		for i, one := range l.leaves {
 			index := strconv.Itoa(i)
-			file, gone := filepath.Join(bundle, "payloads", l.dir, index+".json"), purges[place{origin, index, one.rid}]
+			file := filepath.Join(bundle, "payloads", l.dir, index+".json")
+			here := at(origin, i, one.rid)
+			done, gone := purges[here]
 			switch {
 			case left[file]:
 				need(!gone, "%s is there, though its deletion is in a log", file)
@@ -183,6 +195,7 @@ func account(bundle string) string {
 				kept++
 			case one.commit == "": // a leaf without a payload
 			case gone:
+				lawful(here, one.until, one.scope, done)
 				purged++
 			default:
 				need(redacted[index], "%s: the payload of leaf %d is gone, and no deletion is in a log", l.dir, i)

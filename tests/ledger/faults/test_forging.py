@@ -280,6 +280,7 @@ def test_early_purge_is_found(broken: Broken, told: dict[str, str], kind: str) -
     assert [(each.log, each.idx) for each in found] == [(f"{ORIGIN}/{NEW}", 5)] * len(found)
     assert found
     assert kind in broken.verify_bundle().totals
+    assert broken.go()[0] == 1
 
 
 def test_lawful_purge_by_hand_passes(broken: Broken) -> None:
@@ -296,6 +297,8 @@ def test_lawful_purge_by_hand_passes(broken: Broken) -> None:
     forger.rewrite(ACTS, [*leaves, release, purge])
     forger.settle()
     assert broken.verify().totals == {}
+    code, words = broken.go()
+    assert code == 0, words
 
 
 def test_purge_under_hold_is_found(broken: Broken) -> None:
@@ -305,6 +308,8 @@ def test_purge_under_hold_is_found(broken: Broken) -> None:
     found = [each for each in broken.verify().findings if each.kind == "purge.held"]
     assert [(each.log, each.idx) for each in found] == [(f"{ORIGIN}/{OLD}", index)]
     assert "purge.held" in broken.verify_bundle().totals
+    code, told = broken.go()
+    assert (code, "under the hold" in told) == (1, True)
 
 
 def test_second_purge_of_the_same_is_found(broken: Broken) -> None:

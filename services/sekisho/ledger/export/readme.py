@@ -38,11 +38,13 @@ timeout 300 fsck --ui=false --storage_url=file://$PWD/meta/ --public_key=その�
 
 | 終了コード | 意味 |
 |---|---|
-| 0 | すべて一致。記録の改変、期限前の消去、並べ替え、追加は（鍵を持つ者による全体の作り直しを除き）ありません |
-| 1 | 最初の不一致を文で示します。内容が消えているのに削除の葉がない、ルートが違う、ログが欠けている、など |
+| 0 | すべて一致。署名後の記録の改変、期限前の消去、並べ替え、追加はありません（古い状態への巻き戻しと、鍵を持つ者による作り直しは、以前のチェックポイントとの照合が必要です） |
+| 1 | 最初の不一致を文で示します。内容が消えているのに削除の葉がない、削除が期限前または法的保全中だった、ルートが違う、ログが欠けている、など |
 | 124 | （`timeout`）時間切れ。不合格として扱います |
 
-台帳のソフトウェアがあれば、保存期限と削除の適法性まで検査できます: `sekisho audit verify --bundle . --keys 手元の鍵ファイル --since 昨年のチェックポイント`
+`auditor/` もこの一式の一部です。短いので読むか、公開されているソースと比べてください。`redacted/` に挙がった内容は、除かれた理由をこの一式からは確かめられません。
+
+台帳のソフトウェアがあれば、保存期限そのものを記録の内容から計算し直すなど、さらに多くを検査できます: `sekisho audit verify --bundle . --keys 手元の鍵ファイル --since 昨年のチェックポイント`
 
 ## 来年のために保管するもの
 
@@ -78,11 +80,14 @@ timeout 300 fsck --ui=false --storage_url=file://$PWD/meta/ --public_key=FILE_WI
 
 | exit code | meaning |
 |---|---|
-| 0 | everything holds: no record was altered, removed early, reordered or added (but for a ledger made anew by someone who holds its key) |
-| 1 | the first fault, in a sentence: a payload gone without a purge leaf, another root, a log missing, ... |
+| 0 | everything holds: no record was altered, removed early, reordered or added after it was signed (a ledger set back to an older state, or made anew by someone who holds its key, shows against last year's checkpoints) |
+| 1 | the first fault, in a sentence: a payload gone without a purge leaf, a deletion that was early or under a hold, another root, a log missing, ... |
 | 124 | (`timeout`) out of time: treat it as a failure |
 
-With the ledger's own software, retention and the lawfulness of every purge are checked too:
+`auditor/` is part of the bundle too: read it, it is short, or compare it with the published source. Why the payloads in `redacted/` were
+left out cannot be seen from the bundle.
+
+With the ledger's own software more is checked, such as each record's last day, computed anew from its contents:
 `sekisho audit verify --bundle . --keys YOUR_KEYS_FILE --since LAST_YEARS_CHECKPOINT`
 
 ## What to keep for next year
