@@ -166,6 +166,28 @@ def test_an_agreement_ends_when_an_operator_says_so(made: World, run: Run) -> No
     assert held["covered"] == 2
 
 
+def test_what_of_an_agreement_has_ended_already_hinders_no_end_of_the_rest(made: World, run: Run) -> None:
+    """Provider and receiver both record under it: the one's records have their end, the other's get it."""
+    batch = {"method": "batch", "agreement": "AG-1", "provided_on": YESTERDAY}
+    mine, theirs = "0b0e7a52-1f63-4c8e-9d53-7a3f6f1c2d10", "1b0e7a52-1f63-4c8e-9d53-7a3f6f1c2d10"
+    theirs_ends = TODAY + timedelta(days=900)
+    asyncio.run(
+        made.take(
+            [
+                Wanted(None, scope=mine, **batch),  # type: ignore[arg-type]
+                Wanted(theirs_ends, scope=theirs, controller="insurer", **batch),  # type: ignore[arg-type]
+            ]
+        )
+    )
+    told = run("extend", "--agreement", "AG-1", "--ended", TODAY.isoformat(), *WHY).stdout
+    (leaf,) = made.acts("extend")
+    assert leaf["target"] == {"scope": mine}
+    assert f"Kept until {theirs_ends}" in told
+    assert f"Kept until {leaf['retain_until']}" in told
+    result = run("extend", "--agreement", "AG-1", "--ended", TODAY.isoformat(), *WHY, code=1)
+    assert "ended already" in result.output
+
+
 @pytest.mark.parametrize(("answer", "code", "left"), [("n", 130, 1), ("y", 0, 0)])
 def test_on_a_terminal_it_asks_first(made: World, run: Run, answer: str, code: int, left: int) -> None:
     """How many would go, for good; a no deletes nothing."""

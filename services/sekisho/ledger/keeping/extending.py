@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sekisho.domain.retention import effective
 from sekisho.ledger.keeping.agreements import Agreement, agreements
 from sekisho.ledger.keeping.finding import records
 from sekisho.ledger.keeping.keeping import Keeping, KeepingError, NotFoundError, Statement
-from sekisho.ledger.keeping.prolonging import ShorteningError, ended, prolonged
+from sekisho.ledger.keeping.prolonging import ShorteningError, UnchangedError, ended, prolonged
 from sekisho.ledger.keeping.statements import new_id, payload, said
 from sekisho.ledger.leaves import Extend, Place, Scope
 from sekisho.ledger.store.acts import Acts, time_text, write_acts
@@ -18,6 +18,8 @@ from sekisho.ledger.store.connection import Connection, transaction
 from sekisho.ledger.store.logs import logs
 from sekisho.ledger.store.retention import retention_of
 from sekisho.ledger.store.rows import ExtensionRow
+
+Wish = TypeVar("Wish")
 
 
 class ExtendRefusedError(KeepingError):
@@ -77,22 +79,18 @@ async def extend_agreement(
 ) -> list[Extended]:
     """Keeps all records under that agreement or document until that day at least (None: without an end).
 
-    `last_provision` states its end instead: kept as long as ER 21, 25, 29 say from that day on. Raises NotFoundError,
-    ExtendRefusedError.
+    `last_provision` states its end instead: kept as long as ER 21, 25, 29 say from that day on. An agreement has a scope for each
+    party that records under it, a document one for each person: those that are kept so already stay as they are, and only
+    where all are is it refused. Raises NotFoundError, ExtendRefusedError.
     """
     async with keeping.session() as conn, transaction(conn, "exclusive"):
         found = await agreements(conn, paper)
         if not found:
             raise NotFoundError(f"No record under the agreement or document {paper} is in the ledger.")
+        new = _refusable(lambda: _of_agreements(found, until, last_provision))
         wanted = [
-            _Wanted(
-                Scope(scope=each.scope),
-                None,
-                None,
-                (each.stated, *each.extensions),
-                _of_agreement(each, until, last_provision),
-            )
-            for each in found
+            _Wanted(Scope(scope=each.scope), None, None, (each.stated, *each.extensions), days)
+            for each, days in zip(found, new, strict=True)
         ]
         await _write(
             keeping, conn, wanted, {"agreement": paper, "last_provision": _text(last_provision)}, statement
@@ -100,21 +98,36 @@ async def extend_agreement(
     return [each.extended(paper) for each in wanted]
 
 
+def _of_agreements(
+    found: Sequence[Agreement], until: date | None, last_provision: date | None
+) -> list[list[date | None]]:
+    """The extensions of each scope. Raises ShorteningError where one may not be, UnchangedError where none is needed."""
+    new: list[list[date | None]] = []
+    unchanged: list[UnchangedError] = []
+    for each in found:
+        try:
+            new.append(_of_agreement(each, until, last_provision))
+        except UnchangedError as error:
+            new.append([])
+            unchanged.append(error)
+    if len(unchanged) == len(found):
+        raise unchanged[0]
+    return new
+
+
 def _of_agreement(each: Agreement, until: date | None, last_provision: date | None) -> list[date | None]:
     if last_provision is None:
-        return _refusable(lambda: prolonged(each.stated, each.extensions, until))
-    return _refusable(
-        lambda: ended(
-            each.stated,
-            each.extensions,
-            method=each.method,
-            last_provision=last_provision,
-            newest_provision=each.newest_provision,
-        )
+        return prolonged(each.stated, each.extensions, until)
+    return ended(
+        each.stated,
+        each.extensions,
+        method=each.method,
+        last_provision=last_provision,
+        newest_provision=each.newest_provision,
     )
 
 
-def _refusable(formulated: Callable[[], list[date | None]]) -> list[date | None]:
+def _refusable(formulated: Callable[[], Wish]) -> Wish:
     try:
         return formulated()
     except ShorteningError as error:

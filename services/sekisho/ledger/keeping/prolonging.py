@@ -18,6 +18,10 @@ class ShorteningError(ValueError):
     """What is asked for would end the retention earlier than it ends now, or change nothing; the text says when it ends."""
 
 
+class UnchangedError(ShorteningError):
+    """It is kept as long as that already, or has ended: of an agreement's several parties the others' records may not be."""
+
+
 def prolonged(
     stated: date | None, extensions: Sequence[date | None], until: date | None
 ) -> list[date | None]:
@@ -25,15 +29,15 @@ def prolonged(
     now = effective(stated, extensions)
     if until is None:
         if now is None:
-            raise ShorteningError("It has no end yet already: nothing is to be extended.")
+            raise UnchangedError("It has no end yet already: nothing is to be extended.")
         return [None]
     if now is None:
         floor = max((day for day in (stated, *extensions) if day is not None), default=date.min)
         if until <= floor:
-            raise ShorteningError(f"It has no end yet, and is kept until {floor} at least already.")
+            raise UnchangedError(f"It has no end yet, and is kept until {floor} at least already.")
         return [until, None]
     if until <= now:
-        raise ShorteningError(f"It is kept until {now} already: retention is prolonged, never shortened.")
+        raise UnchangedError(f"It is kept until {now} already: retention is prolonged, never shortened.")
     return [until]
 
 
@@ -52,7 +56,7 @@ def ended(
     """
     now = effective(stated, extensions)
     if now is not None:
-        raise ShorteningError(f"It has ended already, and is kept until {now}.")
+        raise UnchangedError(f"It has ended already, and is kept until {now}.")
     if method == "individual":
         raise ShorteningError("A record made for one provision ends by itself.")
     if newest_provision is not None and last_provision < newest_provision:
