@@ -195,6 +195,17 @@ def test_no_secret_is_ever_shown() -> None:
     assert "hunter2" not in refusal({"SEKISHO_PAYLOAD_HMAC_KEY": "hunter2"})
 
 
+@pytest.mark.parametrize("password", ["hun@ter2", "hun%zzter2", "hun/t@r2", "hun?ter2"])
+def test_a_password_that_the_driver_would_quote_in_an_error_is_refused(password: str) -> None:
+    """Such a URL is cut in another place than meant, and what the driver says of it holds a part of the password."""
+    told = refusal({"SEKISHO_DATABASE_URL": f"postgresql://ledger:{password}@db:5432/sekisho"})
+    assert "percent sign" in told
+    assert "ter2" not in told
+    escaped = password.replace("%", "%25").replace("@", "%40").replace("/", "%2F").replace("?", "%3F")
+    for url in (f"postgresql://ledger:{escaped}@db,other/sekisho", "postgresql://postgres@/x?host=%2Ftmp"):
+        assert Settings.from_environment({"SEKISHO_DATABASE_URL": url}).database_url is not None
+
+
 def test_every_secret_is_known_as_one() -> None:
     """A field whose value is a secret is marked, however its type is wrapped: refusals rely on it."""
     secrets = {one.name for one in variables(Settings) if one.secret}

@@ -123,6 +123,8 @@ def _opening(
 
     home = stack.enter_context(ledger_home(settings, lambda line: click.echo(line, err=True)))
     folder = published or home.folder / "published"
+    if published is not None and not published.is_dir():
+        raise CommandError(f"{published} is no folder: name the one that holds the published files")
     try:
         key = load_subject_key(key_places(settings, home), may_make=False).secret
     except (KeyFileError, FileNotFoundError):

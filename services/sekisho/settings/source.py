@@ -56,8 +56,14 @@ def long_enough(secret: SecretStr) -> SecretStr:
 
 def database_url(secret: SecretStr) -> SecretStr:
     """The address itself. Raises ValueError where it is no PostgreSQL URL; the text never repeats it (it may hold a password)."""
-    if re.fullmatch(r"postgres(ql)?://\S+", secret.get_secret_value()) is None:
+    url = secret.get_secret_value()
+    if re.fullmatch(r"postgres(ql)?://\S+", url) is None:
         raise ValueError("it must be a PostgreSQL URL, as `postgresql://user@host:5432/database`")
+    if re.fullmatch(r"[^/]+//([^@/?]*@)?[^@]*", url) is None or re.search(r"%(?![0-9A-Fa-f]{2})", url):
+        # the driver's own error would quote a part of the password
+        raise ValueError(
+            "a character in it must be written with a percent sign: @ as %40, / as %2F, ? as %3F, % as %25"
+        )
     return secret
 
 
