@@ -190,7 +190,8 @@ def hold_place(reason: str, by: str, as_json: bool, **named: Any) -> int:
 @click.argument("hold_id", metavar="HOLD")
 @_reason
 @_by
-def hold_release(hold_id: str, reason: str, by: str) -> int:
+@_json
+def hold_release(hold_id: str, reason: str, by: str, as_json: bool) -> int:
     """Ends a hold. Other holds on the same records go on.
 
     \b
@@ -200,7 +201,10 @@ def hold_release(hold_id: str, reason: str, by: str) -> int:
     settings = Settings.from_environment()
     with ledger_home(settings, _told_on_stderr) as home:
         _run(release(_keeping(settings, home), _uuid(hold_id), Statement(reason, by)))
-    click.echo(f"保全 {hold_id} を解除しました。 The hold is released.")
+    if as_json:
+        click.echo(json.dumps({"hold": _uuid(hold_id), "released": True}))
+    else:
+        click.echo(f"保全 {hold_id} を解除しました。 The hold is released.")
     return DONE
 
 
@@ -240,9 +244,10 @@ async def _holds(settings: Settings, home: LedgerHome) -> list[Any]:
 )  # fmt: skip
 @_reason
 @_by
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list: how long each is kept now.")
 def extend(
     record_id: str | None, agreement: str | None, until: datetime | None, is_open: bool, ended: datetime | None,
-    reason: str, by: str,
+    reason: str, by: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Keeps a record or an agreement's records longer. Nothing can be kept shorter: that is refused.
 
@@ -268,9 +273,21 @@ def extend(
                 keeping, agreement or "", statement, until=_day(until), last_provision=_day(ended)
             )
             found = _run(asked)
+    if as_json:
+        click.echo(json.dumps([_document(each) for each in found], ensure_ascii=False))
+        return DONE
     for each in found:
         click.echo(f"{each.name}: {_kept(each)}")
     return DONE
+
+
+def _document(each: Extended) -> dict[str, str | None]:
+    """What was extended, as JSON; `until` null: no end yet, then kept until `at_least` if that is a day."""
+    return {
+        "name": each.name,
+        "until": None if each.until is None else each.until.isoformat(),
+        "at_least": None if each.at_least is None else each.at_least.isoformat(),
+    }
 
 
 def _kept(each: Extended) -> str:

@@ -81,7 +81,9 @@ def withhold(
     settings = Settings.from_environment()
     with ledger_home(settings, _told_on_stderr) as home:
         asyncio.run(_mark(settings, home, _id(record_id), decision))
-    click.echo("Written down. `sekisho audit disclose` heeds it from now on.")
+    click.echo(
+        "記録しました。以後の開示（`sekisho audit disclose`）に反映されます。 Written down: every later disclosure heeds it."
+    )
     return DONE
 
 

@@ -123,7 +123,8 @@ def test_holds_are_placed_listed_and_released(made: World, run: Run, tmp_path: P
     (bodies,) = made.sql("SELECT string_agg(encode(leaf, 'escape'), '') FROM leaf")
     assert "C-000001" not in bodies[0]
     assert "C-000001" not in str(made.sql("SELECT selector FROM hold"))
-    run("hold", "release", placed["hold"], *WHY)
+    told = json.loads(run("hold", "release", placed["hold"], *WHY, "--json").stdout)
+    assert told == {"hold": placed["hold"], "released": True}
     run("hold", "release", placed["hold"], *WHY, code=1)
     assert json.loads(run("hold", "list", "--json").stdout) == []
     assert json.loads(run("purge", "--execute", "--yes", "--json").stdout)["purged"] == 1
@@ -147,7 +148,8 @@ def test_extend_prolongs_and_never_shortens(made: World, run: Run) -> None:
     result = run("extend", "--record", wanted.record_id, "--until", TODAY.isoformat(), *WHY, code=1)
     assert "never shortened" in result.output
     assert json.loads(run("purge", "--execute", "--yes", "--json").stdout)["purged"] == 0
-    run("extend", "--record", wanted.record_id, "--open", *WHY)
+    told = json.loads(run("extend", "--record", wanted.record_id, "--open", *WHY, "--json").stdout)
+    assert told == [{"name": wanted.record_id, "until": None, "at_least": later}]
     run("extend", "--record", wanted.record_id, *WHY, code=2)
 
 
