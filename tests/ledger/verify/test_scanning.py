@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -73,6 +73,19 @@ class Memory:
     def derived(self, log: LogRow) -> Derived | None:
         """None."""
         return None
+
+    def holds(self) -> None:
+        """None."""
+
+    def scopes(self, wanted: Sequence[str]) -> None:
+        """None."""
+
+    def purged(self, log: LogRow, low: int, high: int) -> None:
+        """None."""
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """None."""
+        return iter(())
 
     def unaccounted(self) -> Iterator[tuple[str, str, str]]:
         """Nothing."""
