@@ -25,7 +25,7 @@ from sekisho.cli.keeping_table import (
 from sekisho.cli.outcome import DONE, CommandError, InputError
 from sekisho.cli.screen import stdout_screen
 from sekisho.cli.signing import publish_now
-from sekisho.ledger.keeping.extending import Extended, extend_agreement, extend_record
+from sekisho.ledger.keeping.extending import Extended, end_unreadable, extend_agreement, extend_record
 from sekisho.ledger.keeping.holding import Named, place, release
 from sekisho.ledger.keeping.keeping import Keeping, KeepingError, Statement
 from sekisho.ledger.keeping.overview import Overview, overview
@@ -236,6 +236,10 @@ async def _holds(settings: Settings, home: LedgerHome) -> list[Any]:
 @click.command()
 @click.option("--record", "record_id", metavar="ID", help="This record.")
 @click.option("--agreement", metavar="ID", help="All records under this agreement or document.")
+@click.option(
+    "--unreadable", metavar="TOPIC:P:O",
+    help="With --until: this message that nobody could read, named in the ledger's log, ends on that day.",
+)  # fmt: skip
 @click.option("--until", type=_DAY, metavar="DAY", help="Keep at least until this day (Asia/Tokyo).")
 @click.option("--open", "is_open", is_flag=True, help="Keep without an end.")
 @click.option(
@@ -246,8 +250,8 @@ async def _holds(settings: Settings, home: LedgerHome) -> list[Any]:
 @_by
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list: how long each is kept now.")
 def extend(
-    record_id: str | None, agreement: str | None, until: datetime | None, is_open: bool, ended: datetime | None,
-    reason: str, by: str, as_json: bool,
+    record_id: str | None, agreement: str | None, unreadable: str | None, until: datetime | None, is_open: bool,
+    ended: datetime | None, reason: str, by: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Keeps a record or an agreement's records longer. Nothing can be kept shorter: that is refused.
 
@@ -257,17 +261,22 @@ def extend(
       sekisho audit extend --agreement BATCH-2026 --open --reason "…" --by legal
       sekisho audit extend --agreement BATCH-2026 --ended 2026-11-22 --reason "…" --by op-0123
     """
-    if (record_id is None) == (agreement is None):
-        raise click.UsageError("Give --record or --agreement.")
+    if [record_id, agreement, unreadable].count(None) != 2:
+        raise click.UsageError("Give one of --record, --agreement and --unreadable.")
     if [until is not None, is_open, ended is not None].count(True) != 1:
         raise click.UsageError("Give one of --until, --open and --ended.")
-    if record_id is not None and ended is not None:
+    if agreement is None and ended is not None:
         raise click.UsageError("--ended goes with --agreement.")
+    if unreadable is not None and until is None:
+        raise click.UsageError("--unreadable goes with --until.")
     settings, statement = Settings.from_environment(), Statement(reason, by)
     with ledger_home(settings, _told_on_stderr) as home:
         keeping = _keeping(settings, home)
         if record_id is not None:
             found = [_run(extend_record(keeping, _uuid(record_id), _day(until), statement))]
+        elif unreadable is not None and until is not None:
+            topic, partition, offset = _message(unreadable)
+            found = [_run(end_unreadable(keeping, topic, partition, offset, until.date(), statement))]
         else:
             asked = extend_agreement(
                 keeping, agreement or "", statement, until=_day(until), last_provision=_day(ended)
@@ -324,6 +333,15 @@ def _uuid(text: str) -> str:
         raise InputError(
             f"{text} is no id.", "`sekisho audit records --json` and `audit hold list` print them."
         ) from None
+
+
+def _message(text: str) -> tuple[str, int, int]:
+    topic, *place = text.rsplit(":", 2)
+    if len(place) != 2 or not all(each.isascii() and each.isdigit() for each in place):
+        raise InputError(
+            f"{text} is no TOPIC:PARTITION:OFFSET.", "The ledger's log names unreadable messages."
+        )
+    return topic, int(place[0]), int(place[1])
 
 
 def _day(given: datetime | None) -> date | None:

@@ -190,6 +190,21 @@ def test_what_of_an_agreement_has_ended_already_hinders_no_end_of_the_rest(made:
     assert "ended already" in result.output
 
 
+def test_what_nobody_could_read_ends_when_an_operator_says_so(made: World, run: Run) -> None:
+    """No rule gives it an end; once an operator has, it is deleted like all that is due, and never made to end earlier."""
+    run("purge", "--execute", "--yes")
+    asyncio.run(made.take([Wanted(None, kind="unreadable", method=None, basis=None)]))
+    (offset,) = next(iter(made.sql("SELECT max(koff) FROM leaf")))
+    name, day = f"sekisho-provision-records:0:{offset}", YESTERDAY.isoformat()
+    run("extend", "--unreadable", name, *WHY, code=2)
+    run("extend", "--unreadable", "0:7", "--until", day, *WHY, code=2)
+    run("extend", "--unreadable", "sekisho-provision-records:1:0", "--until", day, *WHY, code=1)
+    told = json.loads(run("extend", "--unreadable", name, "--until", day, *WHY, "--json").stdout)
+    assert told == [{"name": name, "until": day, "at_least": day}]
+    assert "never shortened" in run("extend", "--unreadable", name, "--until", day, *WHY, code=1).output
+    assert json.loads(run("purge", "--execute", "--yes", "--json").stdout)["purged"] == 1
+
+
 @pytest.mark.parametrize(("answer", "code", "left"), [("n", 130, 1), ("y", 0, 0)])
 def test_on_a_terminal_it_asks_first(made: World, run: Run, answer: str, code: int, left: int) -> None:
     """How many would go, for good; a no deletes nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sekisho.domain.retention import effective
 from sekisho.ledger.keeping.agreements import Agreement, agreements
@@ -14,12 +14,16 @@ from sekisho.ledger.keeping.prolonging import ShorteningError, UnchangedError, e
 from sekisho.ledger.keeping.statements import new_id, payload, said
 from sekisho.ledger.leaves import Extend, Place, Scope
 from sekisho.ledger.store.acts import Acts, time_text, write_acts
-from sekisho.ledger.store.connection import Connection, transaction
+from sekisho.ledger.store.connection import Connection, rows, transaction
 from sekisho.ledger.store.logs import logs
 from sekisho.ledger.store.retention import retention_of
 from sekisho.ledger.store.rows import ExtensionRow
 
 Wish = TypeVar("Wish")
+_UNREADABLE: Final = """
+    SELECT l.log_id, l.origin, p.idx, p.rid::text FROM log l JOIN leaf f USING (log_id) JOIN payload p USING (log_id, idx)
+    WHERE l.topic = %s AND l.partition = %s AND f.koff = %s AND p.kind = 'unreadable'
+"""
 
 
 class ExtendRefusedError(KeepingError):
@@ -67,6 +71,31 @@ async def extend_record(
             wanted.append(_Wanted(place, row.log_id, row.idx, (standing.stated, *standing.extensions), new))
         await _write(keeping, conn, wanted, {"record_id": record_id}, statement)
     return wanted[-1].extended(record_id)
+
+
+async def end_unreadable(
+    keeping: Keeping, topic: str, partition: int, offset: int, until: date, statement: Statement
+) -> Extended:
+    """Gives a message that nobody could read its last day: no rule does, so an operator must. Raises NotFoundError, ExtendRefusedError."""
+    name = f"{topic}:{partition}:{offset}"
+    async with keeping.session() as conn, transaction(conn, "exclusive"):
+        found = await rows(conn, _UNREADABLE, (topic, partition, offset), doing="looking for a message")
+        if not found:
+            raise NotFoundError(
+                f"No unreadable message {name} is in the ledger: it never was, or it was deleted."
+            )
+        wanted = []
+        for log_id, origin, idx, rid in found:
+            standing = await retention_of(conn, log_id, idx)
+            assert standing is not None
+            if standing.effective is not None and until <= standing.effective:
+                raise ExtendRefusedError(
+                    f"It is kept until {standing.effective} already: retention is prolonged, never shortened."
+                )
+            place = Place(origin=origin, index=str(idx), rid=rid)
+            wanted.append(_Wanted(place, log_id, idx, (standing.stated, *standing.extensions), [until]))
+        await _write(keeping, conn, wanted, {"message": name}, statement)
+    return wanted[-1].extended(name)
 
 
 async def extend_agreement(

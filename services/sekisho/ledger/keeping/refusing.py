@@ -20,7 +20,7 @@ _WORDS: Final[dict[RefusalCause, str]] = {
     "hold": "It is under a legal hold: {holds}. What is due is deleted once every hold on it is released.",
     "not_due": "It is to be kept until {until}, that day included (Asia/Tokyo); by the {clock} clock, the least, it is {day}.",
     "open": "It has no end yet: its batch, contract or insurance goes on, or nobody could read it. `sekisho audit extend --ended` "
-    "states the end of an agreement.",
+    "states the end of an agreement, `--unreadable` that of what nobody could read.",
     "clock": "No signed checkpoint covers it yet, or none was ever signed. Ask again once the ledger has signed one.",
 }  # fmt: skip
 
