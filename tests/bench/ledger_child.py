@@ -1,6 +1,6 @@
 """`python -m bench.ledger_child JSON`: the product's ledger over an in-memory topic, as a process of its own that is measured.
 
-Lanes, index, watch and, where asked for, the publisher are the product's; only the topic is not Kafka's. It prints one JSON line.
+Lanes, index, watch and, where asked for, the publisher are the product's; only the topic is not Kafka's. The last line that it prints is the result, as JSON.
 """
 
 from __future__ import annotations
@@ -169,6 +169,8 @@ class Run:
             for tenth in range(1, 11):
                 await self._until(self.asked.records * tenth // 10)
                 found.rss.append(psutil.Process().memory_info().rss)
+                if not self.asked.ahead:
+                    print(f"    {self.report.taken:,} records, {found.rss[-1] / 1e6:,.0f} MB", flush=True)
             assert self.report.began is not None, "records were taken in"
             begun, cpu, postgres = self.report.began
             count = self.asked.records

@@ -69,7 +69,7 @@ class Million:
     def fill(self) -> None:
         """Through the ledger with its publisher; the process's memory at each tenth tells whether it grows."""
         asked = Asked(self.url, self.stage.postgres, self.records, 1, {}, str(self.folder), ahead=False)
-        found = child(asked)
+        found = child(asked, self.stage.say)
         self.results["fill"] = asdict(found)
         self._say(
             "filled",

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -120,14 +121,24 @@ def in_memory(stage: Stage, batch: int, records: int, number: int, *, publishing
     return _told(stage, Run(name, batch, number, records, found, 0.0, psutil.getloadavg()[0]))
 
 
-def child(asked: Asked) -> Measured:
-    """Runs `bench.ledger_child`. Raises RuntimeError with what it said where it fails."""
+def child(asked: Asked, say: Callable[[str], None] = lambda _: None) -> Measured:
+    """Runs `bench.ledger_child`, telling how far it is. Raises RuntimeError with what it said where it fails."""
     command = [sys.executable, "-m", "bench.ledger_child", json.dumps(asdict(asked))]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=1800)
-    if done.returncode:
-        raise RuntimeError(f"the ledger's process failed:\n{done.stderr[-4000:]}")
-    return Measured(**json.loads(done.stdout.splitlines()[-1]))
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment) as run,
+    ):
+        assert run.stdout is not None, "it is a pipe"
+        last = ""
+        for line in run.stdout:
+            last = line.rstrip()
+            if not last.startswith("{"):
+                say(last)
+        if run.wait():
+            errors.seek(0)
+            raise RuntimeError(f"the ledger's process failed:\n{errors.read()[-4000:]}")
+    return Measured(**json.loads(last))
 
 
 def on_kafka(stage: Stage, site: Site, broker: int, records: int, number: int) -> Run:
