@@ -182,7 +182,9 @@ def hold_place(reason: str, by: str, as_json: bool, **named: Any) -> int:
     if as_json:
         click.echo(json.dumps(placed._asdict()))
     else:
-        click.echo(f"保全 {placed.hold} を{placed.covered:,}件に付けました。 A hold on {placed.covered:,}.")
+        click.echo(
+            f"{placed.covered:,}件の記録に保全 {placed.hold} を設定しました。 A hold on {placed.covered:,}."
+        )
     return DONE
 
 
