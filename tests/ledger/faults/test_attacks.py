@@ -10,10 +10,26 @@ from typing import Any, Final
 
 import pytest
 
-from ledger.faults.broken import ACTS, FIRST, META, NEW, NOW, OLD, OTHER, OUTCOMES, Broken, Doing, edited, rid
+from ledger.faults.broken import (
+    ACTS,
+    FIRST,
+    META,
+    NEW,
+    NOW,
+    OLD,
+    OTHER,
+    OUTCOMES,
+    Broken,
+    Doing,
+    digest,
+    edited,
+    rid,
+)
 from ledger.faults.forging import Forger, forged
 from ledger.faults.world import ORIGIN
 from sekisho.ledger.merkle.canonical import canonical
+from sekisho.ledger.merkle.note import SignerKey
+from sekisho.ledger.merkle.tiles import ENTRIES, encode_bundle, grown_tiles, tile_at
 from sekisho.ledger.verify.bundle import BundleOpening
 from sekisho.ledger.verify.sources import SourceError
 from sekisho.ledger.verify.verification import Options, verify
@@ -217,6 +233,32 @@ def _reroot(forger: Forger, broken: Broken, before: str, after: str) -> None:
     first, *rest = broken.leaves(after)
     predecessor = {**json.loads(first)["predecessor"], "root": bytes(root).hex()}
     forger.rewrite(after, [edited(first, predecessor=predecessor), *rest])
+
+
+def test_key_put_into_the_log_of_logs_is_found(broken: Broken) -> None:
+    """A key leaf put into the database is signed with the rest of the log by the ledger itself; it lists no such key."""
+    leaves = broken.leaves(META)
+    mine = str(SignerKey(f"{ORIGIN}/{META}", bytes(32)).verifier())
+    told = {
+        "v": 1, "kind": "key", "rid": rid(), "ingested_at": _last(leaves), "name": f"{ORIGIN}/{META}", "vkey": mine, "commit": None,
+    }  # fmt: skip
+    leaves = [*leaves, canonical(told)]
+    forger = Forger(broken)
+    forger.rewrite(META, leaves)
+    for tile, content in grown_tiles(0, [digest(leaf) for leaf in leaves]):
+        (broken.published / META / tile.path).parent.mkdir(parents=True, exist_ok=True)
+        (broken.published / META / tile.path).write_bytes(content)
+    bundle = broken.published / META / tile_at(ENTRIES, 0, len(leaves)).path
+    bundle.parent.mkdir(parents=True, exist_ok=True)
+    bundle.write_bytes(encode_bundle(leaves))
+    ((note,),) = broken.rows(
+        "SELECT note FROM checkpoint WHERE log_id = %s ORDER BY size DESC LIMIT 1", (broken.number(META),)
+    )
+    (broken.published / META / "checkpoint").write_text(note)
+    report = broken.verify()
+    found = [(each.kind, each.log, each.idx) for each in report.findings]
+    assert found == [("key.untrusted", f"{ORIGIN}/{META}", len(leaves) - 1)]
+    assert "the signing key was changed at" in " ".join(each.en for each in report.notes())
 
 
 # bundles

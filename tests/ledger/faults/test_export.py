@@ -58,7 +58,12 @@ def test_bundle_holds_all_that_an_auditor_needs(broken: Broken, tmp_path: Path) 
     assert len(list((folder / "payloads").rglob("*.json"))) == payloads
     assert len([each for each in (folder / "checkpoints").rglob("*") if each.is_file()]) == notes
     assert {each["log"] for each in manifest["logs"]} >= {META, NEW, OLD}
-    assert {each.name for each in (folder / "auditor").iterdir()} == {"go.mod", "go.sum", "retention.go", "verify.go"}
+    assert {each.name for each in (folder / "auditor").iterdir()} == {
+        "go.mod",
+        "go.sum",
+        "retention.go",
+        "verify.go",
+    }
     text = (folder / "README.md").read_text()
     assert "検証する" in text
     assert "What to keep for next year" in text

@@ -76,8 +76,24 @@ def _vouches(trust: Trust, origin: str, signed: Signed, index: int, confirmed: C
         return False
 
 
-def check_keys_beside(trust: Trust, beside: dict[bytes, str], found: Findings) -> None:
-    """That the keys which lie beside the ledger are trusted ones."""
+def check_keys_beside(
+    trust: Trust,
+    beside: dict[bytes, str],
+    entered: Iterable[tuple[str, int, NewKey]],
+    found: Findings,
+) -> None:
+    """That the keys which lie beside the ledger are trusted ones, and that each key in the log of logs lies there.
+
+    A key leaf alone, put into the database, would be signed with the rest of the log: the ledger lists the keys that it made.
+    """
+    for origin, index, leaf in entered:
+        try:
+            public = VerifierKey.from_text(leaf.vkey).public
+        except KeyTextError:
+            continue  # told when it was read
+        if beside and public not in beside:
+            told = f"it enters the key {leaf.vkey}, which the ledger does not list among its own"
+            found.add("key.untrusted", origin, index, told)
     for public, text in beside.items():
         if public not in trust.since:
             told = f"the key {text} lies beside the ledger, but follows from none that is trusted"

@@ -49,6 +49,8 @@ class Report:
     steps_back: int = 0
     leaves_seconds: float = 0.0
     payloads_seconds: float = 0.0
+    key_changes: list[str] = field(default_factory=list)
+    """When other keys came into force, as the log of logs says."""
     remarks: list[Told] = field(default_factory=list)
     """What the source has to say of itself."""
     findings: list[Finding] = field(default_factory=list)
@@ -147,6 +149,12 @@ def _counts(report: Report) -> Iterator[Told]:
         yield Told(
             f"運用者が認めた時計の後退が{report.clock_steps}件あります。",
             f"{report.clock_steps} steps back of the clock were accepted by an operator.",
+        )
+    if report.key_changes:
+        times = ", ".join(report.key_changes)
+        yield Told(
+            f"署名鍵の変更が記録されています（{times}）。運用者に確認してください。",
+            f"The log of logs says that the signing key was changed at {times}: ask whether that was so.",
         )
     if report.unsigned:
         yield Told(

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Final
 
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
+from sekisho.ledger.leaves import NewKey
 from sekisho.ledger.verify import work
 from sekisho.ledger.verify.acts import Acts
 from sekisho.ledger.verify.chains import check_chains
@@ -113,7 +114,14 @@ class _Verification:
             joined = self._joined[log.origin]
             add_keys(self._trust, log.origin, joined.others, signed, joined.confirmed, self._found)
             entered |= shard_demands(log.origin, joined.others, self._found)
-        check_keys_beside(self._trust, self._beside, self._found)
+        entered_keys = [
+            (log.origin, index, leaf)
+            for log in logs
+            for index, leaf in self._joined[log.origin].others
+            if isinstance(leaf, NewKey)
+        ]
+        check_keys_beside(self._trust, self._beside, entered_keys, self._found)
+        self._report.key_changes = [leaf.ingested_at for _, _, leaf in entered_keys[1:]]
         check_older(self._older, self._trust, set(self._logs), self._found)
         return entered
 
