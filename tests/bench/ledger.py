@@ -125,7 +125,7 @@ def main(arguments: Sequence[str]) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asked.out.mkdir(parents=True, exist_ok=True)
     with ExitStack() as ending:
-        folder = Path(tempfile.mkdtemp(prefix="ledger-", dir=asked.out))
+        folder = Path(tempfile.mkdtemp(prefix="ledger-", dir=asked.out)).absolute()
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
         results = measure(folder, extent, asked.parts or PARTS, lambda line: print(line, flush=True))
     (asked.out / "ledger.json").write_text(json.dumps(results, indent=1), "utf-8")
