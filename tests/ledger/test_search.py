@@ -50,7 +50,8 @@ async def test_found_records_tell_the_day_that_counts_and_their_place(ledger_dat
     await taken_in(ledger_database, *RECORDS)
     async with session(ledger_database, "reader") as conn:
         found = [each async for each in find(conn, RecordQuery().filter(None))]
-    assert [each.retain_until for each in found] == [date(2029, 11, 21)] * 4 + [None]
+    days = [each.retain_until for each in found]
+    assert days == [date(2029, 11, 21), date(2030, 1, 1), date(2029, 11, 21), date(2029, 11, 21), None]
     assert [each.idx for each in found] == [1, 2, 3, 4, 5]
     assert len({each.rid for each in found}) == 5
 

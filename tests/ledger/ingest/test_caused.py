@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,8 +19,13 @@ pytestmark = pytest.mark.database
 
 
 def batch(number: int, until: str | None, **changes: Any) -> dict[str, Any]:
-    """A record under the batch agreement AG-1."""
-    return record(number, **{"method": "batch", "agreement": "AG-1", "retain_until": until} | changes)
+    """A record under the batch agreement AG-1; `until` follows from its last provision (three years, that day included)."""
+    last = None
+    if until is not None:
+        day = date.fromisoformat(until)
+        last = (day.replace(year=day.year - 3) + timedelta(days=1)).isoformat()
+    told = {"method": "batch", "agreement": "AG-1", "last_provision": last, "retain_until": until}
+    return record(number, **told | changes)
 
 
 async def effective_days(lodging: Lodging) -> list[str | None]:

@@ -104,3 +104,15 @@ async def test_a_clock_set_back_between_two_partitions_turns_no_extension_round(
     await lodging.records(batch(3, None, created_at="2026-11-22T01:00:00.123456Z"), partition=1)
     await lodging.until_taken(3)
     assert await effective_days(lodging) == [None] * 3
+
+
+@pytest.mark.database
+async def test_a_record_that_states_too_early_a_day_is_kept_as_long_as_its_method_wants(
+    lodging: Lodging,
+) -> None:
+    """ER 21: the day is counted anew where the record is taken in; a later one that it states is kept."""
+    await lodging.ledger()
+    await lodging.records(record(1, retain_until="2027-01-01"), record(2, retain_until="2035-01-01"))
+    await lodging.records(record(3, method="batch", agreement="AG-9", retain_until="2027-01-01"))
+    await lodging.until_taken(3)
+    assert await effective_days(lodging) == ["2029-11-21", "2035-01-01", None]

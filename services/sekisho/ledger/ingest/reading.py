@@ -16,6 +16,8 @@ from typing import Final, NamedTuple
 from sekisho.contracts import envelope, provision_records
 from sekisho.contracts.errors import RejectedMessageError
 from sekisho.contracts.provision_records import ProvisionRecord
+from sekisho.domain.calendar import tokyo_day
+from sekisho.domain.retention import retention
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
 from sekisho.ledger.merkle.canonical import CanonicalError
 from sekisho.ledger.merkle.shapes import Shapes
@@ -110,7 +112,7 @@ class RecordReader:
             told.counterparty.id,
             told.provided_on,
             told.created_at,
-            told.retain_until,
+            kept_until(told),
             None if subject_id is None else self.pseudonyms.subject(subject_id),
             None if told.method == "individual" else self._scope_key(told, subject_id),
             told.refers_to,
@@ -126,6 +128,18 @@ class RecordReader:
             told.document if contract else told.agreement,
             subject_id if contract else None,
         )
+
+
+def kept_until(told: ProvisionRecord) -> date | None:
+    """The last day that the record's method gives it (ER 21, 25, 29), or the one that it states where that is later.
+
+    None where the method gives none yet. A record that states too early a day is kept as long as the law wants all the same
+    (the verifier names it); its own word alone must not delete it.
+    """
+    due = retention(told.method, tokyo_day(told.created_at), told.last_provision).until
+    if due is None or told.retain_until is None:
+        return due
+    return max(due, told.retain_until)
 
 
 def unreadable(offset: int, rid: str, salt: bytes, body: bytes, problem: str) -> Taken:
