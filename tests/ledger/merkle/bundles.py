@@ -16,6 +16,9 @@ from sekisho.ledger.merkle.tiles import WIDTH, changed_bundles, encode_bundle, g
 from sekisho.ledger.merkle.tree import leaf_hashes, root_of
 
 PREFIX: Final = "ledger.example/sekisho"
+TAKEN_IN: Final = "2020-11-21T01:00:00.000000Z"
+LAST_DAY: Final = "2023-11-21"
+PURGED_AT: Final = "2023-11-21T15:00:00.000000Z"
 SEED: Final = sha256(b"the key of the tests").digest()
 
 
@@ -64,7 +67,16 @@ def rid(name: str, index: int) -> str:
 def record(name: str, index: int) -> tuple[bytes, bytes, bytes]:
     """A record's leaf (those fields that the outside checks look at), its salt and its body."""
     salt, body = sha256(f"salt {name} {index}".encode()).digest(), f'{{"record":{index}}}'.encode()
-    return leaf(name, index, "record", commit=commit(salt, body).hex()), salt, body
+    made = leaf(
+        name, index, "record", commit=commit(salt, body).hex(), ingested_at=TAKEN_IN, retain_until=LAST_DAY
+    )
+    return made, salt, body
+
+
+def purge(index: int, target: dict[str, str]) -> bytes:
+    """The acts' leaf of a lawful deletion: on the day after the record's last one (Asia/Tokyo), by all three clocks."""
+    times = dict.fromkeys(("ingested_at", "database_at", "host_at", "checkpoint_at"), PURGED_AT)
+    return leaf("acts/2026", index, "purge", target=target, retain_until=LAST_DAY, **times)
 
 
 def leaf(name: str, index: int, kind: str, **fields: Any) -> bytes:

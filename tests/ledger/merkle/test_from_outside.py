@@ -18,6 +18,7 @@ from ledger.merkle.bundles import (
     checkpoint,
     key,
     leaf,
+    purge,
     record,
     rid,
     write_keys,
@@ -56,7 +57,7 @@ def _records(count: int = COUNT) -> list[bytes]:
 
 def _acts() -> list[bytes]:
     target = {"origin": f"{PREFIX}/{RECORDS}", "index": str(PURGED), "rid": rid(RECORDS, PURGED)}
-    return [leaf(ACTS, 0, "genesis", predecessor=None), leaf(ACTS, 1, "purge", target=target)]
+    return [leaf(ACTS, 0, "genesis", predecessor=None), purge(1, target)]
 
 
 def _meta() -> list[bytes]:
@@ -280,7 +281,7 @@ def _purge_of_another(bundle: Path) -> None:
     target = {"origin": f"{PREFIX}/{RECORDS}", "index": str(PURGED), "rid": rid(RECORDS, PURGED + 1)}
     _without_history(bundle)
     shutil.rmtree(bundle / ACTS)
-    write_log(bundle, ACTS, [_acts()[0], leaf(ACTS, 1, "purge", target=target)])
+    write_log(bundle, ACTS, [_acts()[0], purge(1, target)])
 
 
 SEEN_BY_GO_ALONE: Final[dict[str, tuple[Spoil, str]]] = {
