@@ -2,7 +2,7 @@
 
 A message's shape is all of it but its texts and numbers. The first message of a shape is made canonical in full
 (`canonicalized`), which also judges the shape: a key twice, a float, no JSON at all is found there. Of those that follow only texts and
-numbers are put into their places: 17 µs instead of 36 for a provision record of 1.1 kB, measured in turns in one run.
+numbers are put into their places: 8 µs instead of 20 for a provision record of 1.1 kB, measured in turns in one run.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sekisho.ledger.merkle.canonical import CanonicalError, canonicalized
 MAX_SHAPES: Final = 1024
 """Shapes remembered: the gates' records have some tens. Beyond it each message of a new shape is made canonical in full."""
 _CONTROLS: Final = bytes(range(32))
-_NUMBER: Final = re.compile(rb"(?<![0-9.eE+-])(0|[1-9][0-9]{0,14})(?![0-9.eE+-])")
-"""A number that is written as it is read: no sign, no fraction, below 2**53."""
+_NUMBER: Final = re.compile(rb":(0|[1-9][0-9]{0,14})(?=[,}])")
+"""A member that is a number written as it is read: no sign, no fraction, below 2**53. Any other number is part of the shape."""
 _MARK: Final = re.compile(rb'"@([0-9]+)"')
 _PLACEHOLDER: Final = re.compile(rb"\x00([0-9]+)\x00")
 
@@ -53,7 +53,7 @@ class Shapes:
             return canonicalized(raw)[1]
         texts = pieces[1::2]
         apart = _NUMBER.split(b'"'.join(pieces[::2]))
-        structure = b"0".join(apart[::2])
+        structure = b":0".join(apart[::2])
         keys_of = self._keys.get(structure)
         plan = None if keys_of is None else self._plans.get((structure, keys_of(texts)))
         if plan is None:
@@ -90,7 +90,7 @@ def _marked(texts: Sequence[bytes], apart: Sequence[bytes]) -> bytes:
     """The message with marks for numbers too; `apart` is its structure, and the numbers in it."""
     filled = list(apart)
     for mark, at in enumerate(range(1, len(apart), 2), len(texts)):
-        filled[at] = b"\0%d\0" % mark  # no message with a zero byte comes here
+        filled[at] = b":\0%d\0" % mark  # no message with a zero byte comes here
     between = b"".join(filled).split(b'"')
     whole = between[0] + b"".join(b'"%b"%b' % pair for pair in zip(texts, between[1:], strict=True))
     return _PLACEHOLDER.sub(rb'"@\1"', whole)
