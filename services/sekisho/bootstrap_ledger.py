@@ -214,5 +214,5 @@ def run_ledger(settings: Settings, url: str, folder: Path, told_before: Sequence
 
 async def _run(settings: Settings, url: str, folder: Path, told_before: Sequence[int]) -> int:
     service = ledger_service(settings, url, folder)
-    quiet_collector()  # a batch makes thousands of objects and no cycles: looking for some took 5 % of the time
+    quiet_collector()  # a batch makes thousands of objects and no cycles
     return await serve(service, told_before)
