@@ -147,6 +147,7 @@ def _of_logs(opening: Any, redaction: Redaction, logs: tuple[str, ...]) -> Redac
 
 def _publish(settings: Settings, home: LedgerHome) -> None:
     """Signs all that is committed, where this machine may; else the bundle ends with the newest checkpoints."""
+    from sekisho.cli.signing import publish_now
     from sekisho.ledger.publish.edge import AlteredLogError
     from sekisho.ledger.publish.key_history import KeyHistoryError
     from sekisho.ledger.publish.opening import OpeningError
@@ -155,7 +156,7 @@ def _publish(settings: Settings, home: LedgerHome) -> None:
     from sekisho.ledger.store.errors import StoreError
 
     try:
-        asyncio.run(_publish_now(settings, home))
+        asyncio.run(publish_now(settings, home))
     except (
         AlteredLogError, ClockBehindError, KeyChangedError, KeyFileError, KeyHistoryError, OpeningError, OSError, StoreError,
     ) as error:  # fmt: skip
@@ -164,26 +165,6 @@ def _publish(settings: Settings, home: LedgerHome) -> None:
             f"checkpoints: {error}",
             err=True,
         )
-
-
-async def _publish_now(settings: Settings, home: LedgerHome) -> None:
-    from sekisho.cli.database import key_places, ledger_session
-    from sekisho.ledger.publish.publisher import Clocks, NoEvents, PublishSetup
-    from sekisho.ledger.publish.starting import open_publisher
-
-    given = settings.ledger
-    setup = PublishSetup(
-        given.origin,
-        home.folder / "published",
-        key_places(settings, home),
-        given.meta_seconds,
-        given.clock_skew_seconds,
-    )
-    async with ledger_session(settings, home, "writer") as conn:
-        publisher = await open_publisher(
-            conn, setup, Clocks(lambda: datetime.now(UTC), monotonic), NoEvents()
-        )
-        await publisher.publish(conn, enter_all=True)
 
 
 def _show(folder: Path, done: Exported, seconds: float, *, as_json: bool) -> None:
