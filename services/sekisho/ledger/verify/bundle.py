@@ -6,7 +6,7 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest
@@ -235,13 +235,12 @@ class Bundle:
 
 
 def _entries(data: bytes, width: int) -> list[bytes]:
-    try:
+    """A bundle's entries; of a damaged one those that can be read, so that the others are named as missing."""
+    with suppress(TileError):
         return decode_bundle(data, width)
-    except TileError:
-        pass
     found: list[bytes] = []
     at = 0
-    while at + 2 <= len(data) and len(found) < width:  # what can be read of a damaged one
+    while at + 2 <= len(data) and len(found) < width:
         end = at + 2 + int.from_bytes(data[at : at + 2], "big")
         if end > len(data):
             break
