@@ -67,7 +67,7 @@ def _ledger(settings: Settings) -> Iterator[LedgerHome | None]:
 
     with ExitStack() as stack:
         try:
-            home = stack.enter_context(ledger_home(settings))
+            home = stack.enter_context(ledger_home(settings, lambda _: None))
         except InputError:  # there is none here; whatever is missing then is told in the report
             home = None
         yield home

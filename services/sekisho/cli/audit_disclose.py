@@ -22,7 +22,7 @@ from sekisho.audit.disclosure import (
     KeptRecord,
     Statements,
 )
-from sekisho.cli.database import LedgerHome, ledger_home, ledger_session, pseudonyms
+from sekisho.cli.database import LedgerHome, ledger_home, ledger_session, pseudonyms, told_on_stderr
 from sekisho.cli.disclosure_letter import answer_of, document_id, request_of, today
 from sekisho.cli.documents import read_documents
 from sekisho.cli.outcome import DONE, InputError
@@ -108,10 +108,10 @@ def disclose(
     book = _book(settings)
     stated = wanted.instructions.answer
     if stated is not None and stated.as_of != today():
-        _told_on_stderr(
+        told_on_stderr(
             f"(the letter will say {stated.as_of} for the day of the search; it is made on {today()})"
         )
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         found = asyncio.run(found_in(settings, home, subject_id))
         key = pseudonyms(settings, home).subject(subject_id)
     made = made_of(wanted, book, found, key)
@@ -122,10 +122,6 @@ def disclose(
     written = write_documents(folder, made, wanted.formats)
     _tell(stdout_screen(), made, written)
     return DONE
-
-
-def _told_on_stderr(said: str) -> None:
-    click.echo(said, err=True)
 
 
 def _instructions(path: Path | None) -> Instructions:
@@ -146,7 +142,7 @@ def _book(settings: Settings) -> Rulebook:
     from sekisho.rulebook import load, sample_path
 
     if settings.rulebook is None:
-        _told_on_stderr("(SEKISHO_RULEBOOK is not given: names are those of the sample rulebook)")
+        told_on_stderr("(SEKISHO_RULEBOOK is not given: names are those of the sample rulebook)")
     return load(settings.rulebook or sample_path()).book
 
 

@@ -75,7 +75,7 @@ def export(folder: Path, as_json: bool, **given: Any) -> int:
     from sekisho.ledger.verify.sources import SourceError
 
     settings = Settings.from_environment()
-    with ledger_home(settings, lambda line: click.echo(line, err=True)) as home:
+    with ledger_home(settings) as home:
         redaction = _redaction(settings, home, given)
         _publish(settings, home)
         started = monotonic()

@@ -82,7 +82,7 @@ def purge(
     if not execute and (yes or rewrite or record_id is not None):
         raise click.UsageError("--yes, --rewrite and --record go with --execute.")
     settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         if not execute:
             day = None if as_of is None else as_of.date()
             table = _overview(settings, home, day, _SHOWN if limit is None else limit)
@@ -175,7 +175,7 @@ def hold_place(reason: str, by: str, as_json: bool, **named: Any) -> int:
     if named["record_id"] is not None:
         named["record_id"] = _uuid(named["record_id"])
     settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         subject = named["subject_id"]
         keyed = None if subject is None else pseudonyms(settings, home).subject(subject)
         placed = _run(place(_keeping(settings, home), Named(**named), keyed, Statement(reason, by)))
@@ -201,7 +201,7 @@ def hold_release(hold_id: str, reason: str, by: str, as_json: bool) -> int:
       sekisho audit hold release 0f9c… --reason "…" --by legal
     """
     settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         _run(release(_keeping(settings, home), _uuid(hold_id), Statement(reason, by)))
     if as_json:
         click.echo(json.dumps({"hold": _uuid(hold_id), "released": True}))
@@ -221,7 +221,7 @@ def hold_list(released: bool, as_json: bool) -> int:
       sekisho audit hold list --json
     """
     settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         found = [each for each in asyncio.run(_holds(settings, home)) if released or each.released_at is None]
     if as_json:
         click.echo(json.dumps([hold_document(each) for each in found], ensure_ascii=False))
@@ -272,7 +272,7 @@ def extend(
     if unreadable is not None and until is None:
         raise click.UsageError("--unreadable goes with --until.")
     settings, statement = Settings.from_environment(), Statement(reason, by)
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         keeping = _keeping(settings, home)
         if record_id is not None:
             found = [_run(extend_record(keeping, _uuid(record_id), _day(until), statement))]
@@ -348,10 +348,6 @@ def _message(text: str) -> tuple[str, int, int]:
 
 def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
-
-
-def _told_on_stderr(said: str) -> None:
-    click.echo(said, err=True)
 
 
 @contextmanager

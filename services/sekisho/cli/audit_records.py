@@ -106,17 +106,13 @@ def records(**given: Any) -> int:
         created_from=_day(given["first"]),
         created_until=_day(given["last"]),
     )  # fmt: skip
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         asyncio.run(_print(settings, home, query, given))
     return DONE
 
 
 def _day(given: datetime | None) -> Any:
     return None if given is None else given.date()
-
-
-def _told_on_stderr(said: str) -> None:
-    click.echo(said, err=True)
 
 
 async def _print(settings: Settings, home: LedgerHome, query: RecordQuery, given: dict[str, Any]) -> None:

@@ -121,7 +121,7 @@ def _opening(
     from sekisho.ledger.publish.keys import load_subject_key
     from sekisho.ledger.publish.secret_files import KeyFileError
 
-    home = stack.enter_context(ledger_home(settings, lambda line: click.echo(line, err=True)))
+    home = stack.enter_context(ledger_home(settings))
     folder = published or home.folder / "published"
     if published is not None and not published.is_dir():
         raise CommandError(f"{published} is no folder: name the one that holds the published files")

@@ -79,16 +79,12 @@ def withhold(
         else Decision("exclusion", str(exclude), (), reason, by)
     )
     settings = Settings.from_environment()
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         asyncio.run(_mark(settings, home, _id(record_id), decision))
     click.echo(
         "記録しました。以後の開示（`sekisho audit disclose`）に反映されます。 Written down: every later disclosure heeds it."
     )
     return DONE
-
-
-def _told_on_stderr(said: str) -> None:
-    click.echo(said, err=True)
 
 
 def _id(given: str) -> str:

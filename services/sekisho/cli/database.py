@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import click
+
 from sekisho.cli.connection import quiet, up_folder
 from sekisho.cli.here import postgres_limits
 from sekisho.cli.outcome import InputError
@@ -32,9 +34,14 @@ class LedgerHome(NamedTuple):
     folder: Path
 
 
+def told_on_stderr(said: str) -> None:
+    """A remark or a line of progress, kept apart from what the command prints."""
+    click.echo(said, err=True)
+
+
 @contextmanager
 def ledger_home(
-    settings: Settings, on_progress: Callable[[str], None] = lambda _: None, *, make: bool = False
+    settings: Settings, on_progress: Callable[[str], None] = told_on_stderr, *, make: bool = False
 ) -> Iterator[LedgerHome]:
     """The ledger of these settings, its database up until the end.
 

@@ -54,12 +54,8 @@ def ledger(ctx: click.Context) -> int | None:
 
         settings = Settings.from_environment()
         ledger_log(settings)  # what is missing is told before a database is started
-        with ledger_home(settings, _told_on_stderr, make=True) as home:
+        with ledger_home(settings, make=True) as home:
             return run_ledger(settings, home.url, home.folder, told)
-
-
-def _told_on_stderr(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @ledger.command()
@@ -76,7 +72,7 @@ def migrate() -> int:
     from sekisho.ledger.store.schema import migrate as migrated
     from sekisho.settings import Settings
 
-    with ledger_home(Settings.from_environment(), _told_on_stderr, make=True) as home:
+    with ledger_home(Settings.from_environment(), make=True) as home:
         version = _expected(lambda: migrated(home.url))
     click.echo(f"The schema is at version {version}.")
     return DONE
@@ -201,7 +197,7 @@ def _decided(work: Callable[[Settings, LedgerHome], Awaitable[str]]) -> int:
     async def run(home: LedgerHome) -> str:
         return await work(settings, home)
 
-    with ledger_home(settings, _told_on_stderr) as home:
+    with ledger_home(settings) as home:
         click.echo(_expected(lambda: asyncio.run(run(home))))
     return DONE
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -31,7 +30,7 @@ from sekisho.ledger.ingest.reading import UNDECODABLE, Particulars, Taken, Unrea
 from sekisho.ledger.ingest.scope_rows import states
 from sekisho.ledger.ingest.scopes import Stated
 from sekisho.ledger.ingest.shard import Shard, Source
-from sekisho.ledger.merkle.canonical import CanonicalError
+from sekisho.ledger.merkle.canonical import CanonicalError, commit
 from sekisho.ledger.store import append, connection, payloads, scopes, served
 from sekisho.ledger.store.connection import Connection
 from sekisho.log.port import LogError, Partition, PartitionReader, Record, UndecodableRecordError
@@ -39,7 +38,6 @@ from sekisho.log.port import LogError, Partition, PartitionReader, Record, Undec
 _log = structlog.get_logger(__name__)
 _MEMBERS: Final = 1000
 """Earlier leaves of one policy that are looked at: each has decisions that the ones before had not."""
-_COMMIT: Final = b"sekisho/payload/v1\0"
 
 
 class OutcomesTold(Protocol):
@@ -214,8 +212,7 @@ class OutcomesLane(Lane):
             None, None, None, None, None, policy.outcome.organization, None, None, policy.outcome.concluded_at,
             policy.outcome.insurance_until, policy.subject, policy.scope_key, None,
         )  # fmt: skip
-        commit = sha256(_COMMIT + salt + told).hexdigest()
-        return Taken("decision", offset, self.seat.rid(), salt, told, commit, particulars)
+        return Taken("decision", offset, self.seat.rid(), salt, told, commit(salt, told).hex(), particulars)
 
     async def _fetched(self, found: Sequence[Position]) -> tuple[list[dict[str, object]], list[Missing]]:
         """The decisions at these places, read from their topic one by one: outcomes are few."""

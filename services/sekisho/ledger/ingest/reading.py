@@ -10,7 +10,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 from sekisho.contracts import envelope, provision_records
@@ -19,7 +18,7 @@ from sekisho.contracts.provision_records import ProvisionRecord
 from sekisho.domain.calendar import tokyo_day
 from sekisho.domain.retention import retention
 from sekisho.ledger.ingest.pseudonyms import Pseudonyms
-from sekisho.ledger.merkle.canonical import CanonicalError
+from sekisho.ledger.merkle.canonical import CanonicalError, commit
 from sekisho.ledger.merkle.shapes import Shapes
 from sekisho.log.port import Record
 
@@ -27,7 +26,6 @@ LARGEST: Final = 64 * 1024 * 1024
 """No record is too large to be kept: the broker's own limits have passed it."""
 _TYPES: Final = frozenset({provision_records.TYPE})
 _TYPE: Final = provision_records.TYPE.encode()
-_COMMIT: Final = b"sekisho/payload/v1\0"
 _RANDOM: Final = 48
 """Bytes of chance for a payload: 32 of salt, 16 of rid."""
 UNDECODABLE: Final = b"undecodable:"
@@ -97,8 +95,9 @@ class RecordReader:
             body = self.shapes.canonical(data)
         except (RejectedMessageError, CanonicalError) as error:
             return unreadable(record.offset, rid, salt, record.value or b"", str(error))
-        commit = sha256(_COMMIT + salt + body).hexdigest()
-        return Taken("record", record.offset, rid, salt, body, commit, self._particulars(told))
+        return Taken(
+            "record", record.offset, rid, salt, body, commit(salt, body).hex(), self._particulars(told)
+        )
 
     def _particulars(self, told: ProvisionRecord) -> Particulars:
         subject_id = None if told.subject is None else told.subject.id
@@ -144,8 +143,7 @@ def kept_until(told: ProvisionRecord) -> date | None:
 
 def unreadable(offset: int, rid: str, salt: bytes, body: bytes, problem: str) -> Taken:
     """A message kept verbatim although nobody could read it."""
-    commit = sha256(_COMMIT + salt + body).hexdigest()
-    return Taken("unreadable", offset, rid, salt, body, commit, None, problem)
+    return Taken("unreadable", offset, rid, salt, body, commit(salt, body).hex(), None, problem)
 
 
 def rid_of(chance: bytes) -> str:
