@@ -36,7 +36,7 @@ def parsed(arguments: list[str]) -> None:
         found = command.get_command(click.Context(command), left[0])
         assert found is not None, arguments
         command, left = found, left[1:]
-    command.make_context("sekisho", left)
+    command.make_context("sekisho", left, **root.context_settings)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
